@@ -15,11 +15,19 @@ class TaskOwner:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
-        """Run `work` as a task of this owner."""
+    def start(
+        self, work: Coroutine[Any, Any, T], *, name: str, awaited: bool = False
+    ) -> asyncio.Task[T]:
+        """Run `work` as a task of this owner.
+
+        Args:
+            work: What to run.
+            name: For people who look at tasks, and for the log.
+            awaited: Somebody awaits the task and deals with its failure: it is not logged.
+        """
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._seen)
+        task.add_done_callback(self._tasks.discard if awaited else self._seen)
         return task
 
     async def wait(self) -> None:

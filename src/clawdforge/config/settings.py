@@ -37,6 +37,10 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Names of environment variables it may see beyond the driver's allow-list."""
     default_model: str | None = None
     """Model when the caller names none; None: the server's `default_model`."""
+    max_open_files: Annotated[int, Meta(ge=16)] | None = None
+    max_file_bytes: Annotated[int, Meta(ge=1)] | None = None
+    """Largest file that the agent may write."""
+    max_cpu_secs: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

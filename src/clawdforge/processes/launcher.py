@@ -82,7 +82,9 @@ class Processes:
         """
         self._count += 1
         mark = f"{self._incarnation}{self._count}"
-        starting = self._owner.start(self._spawn(command, mark), name=f"start-{self._count}")
+        starting = self._owner.start(
+            self._spawn(command, mark), name=f"start-{self._count}", awaited=True
+        )
         try:
             return await finish(starting)
         except asyncio.CancelledError:

@@ -1,0 +1,1 @@
+"""The agent `claude`: Claude Code's command line, driven over stream-json."""

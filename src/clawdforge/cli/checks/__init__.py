@@ -1,0 +1,1 @@
+"""What `clawdforge doctor` looks at. Each check gives findings, and mends nothing itself."""

@@ -1,0 +1,85 @@
+"""The `clawdforge` command: its commands, its global options, its end."""
+
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from clawdforge import __version__
+from clawdforge.cli import agents, config, demo, doctor, faults, run, runs, serve, tokens
+from clawdforge.errors import ClawdforgeError
+
+START = "Start here"
+USE = "Use a server"
+MANAGE = "Look after it"
+
+EPILOG = "Exit codes: " + "; ".join(
+    f"[bold]{code}[/] {meaning}" for code, meaning in faults.EXIT_CODES.items()
+)
+
+
+class Reporting(TyperGroup):
+    """Tells errors to people instead of showing tracebacks."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except ClawdforgeError as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            faults.report(error)
+            raise typer.Exit(faults.exit_code(error)) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(faults.INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="clawdforge",
+    cls=Reporting,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"clawdforge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", metavar="", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Run coding agents for your apps over HTTP, and see what they do and cost.
+
+    New here? [bold]clawdforge demo[/] shows it in ten seconds, [bold]clawdforge serve[/] starts it.
+    """
+
+
+app.command("demo", rich_help_panel=START)(demo.demo)
+app.command("serve", rich_help_panel=START)(serve.serve)
+app.command("doctor", rich_help_panel=START)(doctor.doctor)
+app.command("run", rich_help_panel=USE)(run.run)
+app.command("agents", rich_help_panel=USE)(agents.agents)
+app.add_typer(runs.app, name="runs", rich_help_panel=USE)
+app.add_typer(tokens.app, name="token", rich_help_panel=MANAGE)
+app.command("config", rich_help_panel=MANAGE)(config.config)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app(prog_name="clawdforge")

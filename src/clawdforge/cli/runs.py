@@ -1,0 +1,125 @@
+"""`clawdforge runs`: what the ledger keeps about the runs of an app."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clawdforge.cli.connection import AS_JSON, DATA_DIR, URL, connected
+
+if TYPE_CHECKING:
+    from clawdforge.client import RunInfo
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="See the runs of your app: state, agent, tokens, cost.",
+)
+
+
+@app.command("list")
+def list_runs(
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1000, metavar="N", help="How many at most.")
+    ] = 20,
+    before: Annotated[
+        str | None,
+        typer.Option("--before", metavar="NEXT", help="Go on where a list ended: its `next`."),
+    ] = None,
+    as_json: AS_JSON = False,
+    url: URL = None,
+    data_dir: DATA_DIR = None,
+) -> None:
+    """List the latest runs of your app, newest first."""
+    from clawdforge.cli.screen import print_json, print_table, stderr
+
+    with connected(url, data_dir) as client:
+        page = client.runs(limit=limit, before=before)
+    if as_json:
+        print_json(page)
+        return
+    if not page.runs:
+        stderr().print('No runs yet. Try: clawdforge run "Say hello."')
+        return
+    columns = ("RUN", "STATE", "AGENT", "MODEL", "DURATION", "TOKENS IN/OUT", "COST", "WHEN")
+    print_table(columns, map(_row, page.runs))
+    if page.next:
+        stderr().print(f"More: clawdforge runs list --limit {limit} --before {page.next}")
+
+
+@app.command("show")
+def show_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    as_json: AS_JSON = False,
+    url: URL = None,
+    data_dir: DATA_DIR = None,
+) -> None:
+    """Show everything the ledger keeps about one run. Never its prompt or its answer."""
+    from clawdforge.cli.screen import print_json
+
+    with connected(url, data_dir) as client:
+        info = client.get_run(run_id)
+    if as_json:
+        print_json(info)
+    else:
+        print_run(info)
+
+
+def print_run(info: "RunInfo", *, indent: str = "") -> None:
+    """A run, a line for each thing that is known about it."""
+    from clawdforge.cli.screen import harmless, stdout
+
+    for name, value in _details(info):
+        if value not in {None, "", "-"}:
+            stdout().print(f"{indent}{name:<12} {harmless(str(value))}", markup=False)
+
+
+def _details(info: "RunInfo") -> tuple[tuple[str, str | int | None], ...]:
+    from clawdforge.cli.screen import ago, duration, size
+
+    cache = f"{info.cache_read_tokens} read, {info.cache_write_tokens} written"
+    return (
+        ("run", info.run_id),
+        ("state", info.state),
+        ("error", info.error),
+        ("stop reason", info.stop_reason),
+        ("agent", info.agent),
+        ("model", info.model),
+        ("effort", info.effort),
+        ("started", f"{_date(info.started_at)} ({ago(info.started_at)})"),
+        ("duration", duration(info.duration_ms)),
+        ("waited", duration(info.waited_ms) if info.waited_ms else None),
+        ("prompt", size(info.prompt_bytes)),
+        ("files", info.file_count),
+        ("answer", size(info.result_bytes)),
+        ("tokens in", info.input_tokens),
+        ("tokens out", info.output_tokens),
+        ("cache", cache if info.cache_read_tokens or info.cache_write_tokens else None),
+        ("cost", _cost(info.cost_microusd)),
+    )
+
+
+def _row(info: "RunInfo") -> tuple[str, ...]:
+    from clawdforge.cli.screen import ago, duration
+
+    known = info.input_tokens is not None or info.output_tokens is not None
+    return (
+        info.run_id,
+        info.state,
+        info.agent,
+        info.model or "-",
+        duration(info.duration_ms),
+        f"{info.input_tokens or 0}/{info.output_tokens or 0}" if known else "-",
+        _cost(info.cost_microusd),
+        ago(info.started_at),
+    )
+
+
+def _cost(microusd: int | None) -> str:
+    from clawdforge.core.money import format_usd
+
+    return "-" if microusd is None else format_usd(microusd)
+
+
+def _date(at: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

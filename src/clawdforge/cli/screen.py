@@ -1,0 +1,97 @@
+"""What people see: tables, times and sizes, JSON, and texts of others made harmless."""
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPE_COLUMNS = 160
+"""Width of what goes into a pipe or file, so that tables keep one row a line."""
+
+
+def stdout() -> "Console":
+    """Where answers go. Colours only on terminals, and not with NO_COLOR."""
+    return _console(to_stderr=False)
+
+
+def stderr() -> "Console":
+    """Where notes, progress and errors go."""
+    return _console(to_stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document, indented, as stable as the keys in it."""
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, folded: str = "") -> None:
+    """A plain table: aligned, without lines. Only the column `folded` may break its texts."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column != folded)
+    for row in rows:
+        table.add_row(*(Text(harmless(cell)) for cell in row))
+    stdout().print(table)
+
+
+def print_text(text: str) -> None:
+    """A text of others: to the byte into a pipe, without control characters on a terminal."""
+    sys.stdout.write((harmless(text) if sys.stdout.isatty() else text).rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def harmless(text: str) -> str:
+    """The text without what could steer a terminal."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def ago(at: int | None) -> str:
+    """A moment (UTC seconds since 1970) as people say it."""
+    if at is None:
+        return "never"
+    secs = max(0, int(time.time()) - at)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if secs >= size:
+            return f"{secs // size} {unit} ago"
+    return f"{secs} s ago"
+
+
+def duration(ms: int | None) -> str:
+    """Milliseconds as people read them."""
+    if ms is None:
+        return "-"
+    if ms < 1000:
+        return f"{ms} ms"
+    return f"{ms / 1000:.1f} s" if ms < 120_000 else f"{ms // 60_000} min {ms // 1000 % 60} s"
+
+
+def size(count: int | None) -> str:
+    """Bytes as people read them."""
+    if count is None:
+        return "-"
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def _console(*, to_stderr: bool) -> "Console":
+    from rich.console import Console
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_COLUMNS
+    return Console(stderr=to_stderr, highlight=False, soft_wrap=True, emoji=False, width=width)

@@ -1,0 +1,1 @@
+"""The routes, a module a resource. Each translates, and asks the gateway."""

@@ -1,0 +1,34 @@
+"""`GET /agents`: which agents a run may name."""
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from clawdforge.http.routes.documented import errors
+from clawdforge.http.schemas import AgentList
+from clawdforge.http.services import services
+from clawdforge.http.strict import AppRoute
+
+router = APIRouter(route_class=AppRoute, tags=["agents"])
+
+
+@router.get("/agents", response_model=AgentList, responses=errors(401))
+async def agents(request: Request) -> Response:
+    """The configured agents, and whether they can be used."""
+    its = services(request).agents
+    async with asyncio.TaskGroup() as group:
+        looking = [group.create_task(its.status(name)) for name in its.names()]
+    default = its.default()
+    rows = [
+        {
+            "name": status.name,
+            "driver": status.driver,
+            "default": status.name == default,
+            "available": status.available,
+            "version": status.version,
+            "detail": status.problem,
+        }
+        for status in (task.result() for task in looking)
+    ]
+    return JSONResponse({"agents": rows})

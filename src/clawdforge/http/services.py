@@ -1,0 +1,34 @@
+"""What the routes work with: put together by the server, carried by the app."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from clawdforge.agents.driver import Agents, AgentStatus
+from clawdforge.gateway.apps import Apps
+from clawdforge.gateway.files import Files
+from clawdforge.gateway.runs import Runs
+from clawdforge.http.metrics import Metrics
+from clawdforge.store.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The gateway, as the routes see it."""
+
+    apps: Apps
+    runs: Runs
+    files: Files
+    agents: Agents
+    ledger: Ledger
+    metrics: Metrics
+    programs: Callable[[], Awaitable[tuple[AgentStatus, AgentStatus]]]
+    """Looks up the claude and acpx programs."""
+    max_upload_bytes: int
+
+
+def services(request: Request) -> Services:
+    """The services of the app that handles this request."""
+    found: Services = request.app.state.services
+    return found
