@@ -1,5 +1,6 @@
 """The checks of `clawdforge doctor`, each on a folder, port or program made for it."""
 
+import asyncio
 import socket
 import stat
 from pathlib import Path
@@ -65,9 +66,16 @@ def test_credential_files(data: Path, mode: int, level: Level) -> None:
     assert "secret" not in finding.said
 
 
-async def test_a_sound_ledger(data: Path) -> None:
-    async with SqliteLedger(data / folder.LEDGER_FILE):
-        pass
+def make_ledger(path: Path) -> None:
+    async def open_and_close() -> None:
+        async with SqliteLedger(path):
+            pass
+
+    asyncio.run(open_and_close())
+
+
+def test_a_sound_ledger(data: Path) -> None:
+    make_ledger(data / folder.LEDGER_FILE)
     before = sorted(path.name for path in data.iterdir())
     (finding,) = folder.check_ledger(data)
     assert (finding.level, finding.said) == (OK, "sound, 0 runs in it")
@@ -82,10 +90,9 @@ def test_something_else_than_a_ledger(data: Path, content: bytes) -> None:
     assert (data / folder.LEDGER_FILE).read_bytes() == content
 
 
-async def test_a_damaged_ledger(data: Path) -> None:
+def test_a_damaged_ledger(data: Path) -> None:
     path = data / folder.LEDGER_FILE
-    async with SqliteLedger(path):
-        pass
+    make_ledger(path)
     whole = path.read_bytes()
     path.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
     (finding,) = folder.check_ledger(data)

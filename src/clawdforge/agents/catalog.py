@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clawdforge.agents.claude.driver import ClaudeDriver, child_environment
-from clawdforge.agents.demo.driver import VERSION as DEMO_VERSION
-from clawdforge.agents.demo.driver import DemoDriver
+from clawdforge.agents.claude.driver import ClaudeDriver
+from clawdforge.agents.claude.driver import child_environment as claude_environment
+from clawdforge.agents.demo.driver import DemoDriver, default_command
+from clawdforge.agents.demo.driver import child_environment as demo_environment
+from clawdforge.agents.demo.protocol import VERSION as DEMO_VERSION
 from clawdforge.agents.driver import AgentStatus, Driver
+from clawdforge.agents.lines import Program
 from clawdforge.config import AgentSettings, Settings
 from clawdforge.core.names import AGENT_NAME, MODEL_NAME, is_agent_name, is_model_name
 from clawdforge.errors import AgentError, AgentMissingError, ConfigError
@@ -81,24 +84,24 @@ class Catalog:
     def driver(self, name: str) -> Driver:
         """A driver for one conversation; its program is looked up each time."""
         agent = self._settings.agents[name]
-        if agent.driver == "demo":
-            return DemoDriver(
-                self._processes,
-                environ=self._environ,
-                settings=agent,
-                max_output_bytes=self._settings.max_output_bytes,
-            )
+        make, see = (
+            (DemoDriver, demo_environment)
+            if agent.driver == "demo"
+            else (ClaudeDriver, claude_environment)
+        )
         program = self._program(agent)
         if program is None:
             msg = f"the program of the agent {name!r} ({self._command(agent)[0]}) was not found"
             raise AgentMissingError(msg, hint=_INSTALL_CLAUDE)
-        return ClaudeDriver(
+        return make(
             self._processes,
-            argv=(program, *self._command(agent)[1:]),
-            extra_args=agent.args,
-            env=child_environment(self._environ, agent.env),
-            limits=limits_of(agent),
-            max_output_bytes=self._settings.max_output_bytes,
+            Program(
+                argv=(program, *self._command(agent)[1:]),
+                extra_args=agent.args,
+                env=see(self._environ, agent.env),
+                limits=limits_of(agent),
+                max_output_bytes=self._settings.max_output_bytes,
+            ),
         )
 
     async def status(self, name: str) -> AgentStatus:
@@ -144,7 +147,7 @@ class Catalog:
         command = Command(
             argv=(program, "--version"),
             cwd=Path(tempfile.gettempdir()),
-            env=child_environment(self._environ),
+            env=claude_environment(self._environ),
         )
         child = await self._processes.start(command)
         try:
@@ -158,7 +161,9 @@ class Catalog:
         return line.decode("utf-8", "replace").strip()[:100] if line else None
 
     def _command(self, agent: AgentSettings) -> tuple[str, ...]:
-        return agent.command or (self._settings.claude_bin,)
+        if agent.command:
+            return agent.command
+        return default_command() if agent.driver == "demo" else (self._settings.claude_bin,)
 
     def _program(self, agent: AgentSettings) -> str | None:
         return self._find(self._command(agent)[0])

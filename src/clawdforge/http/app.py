@@ -12,6 +12,15 @@ from clawdforge.http.openapi import document
 from clawdforge.http.routes import admin, agents, files, health, runs
 from clawdforge.http.services import Services
 
+ROUTERS = (
+    health.router,
+    runs.router,
+    files.router,
+    agents.router,
+    admin.router,
+    health.metrics_router,
+)
+
 
 def build_app(services: Services, guards: Guards, *, max_body_bytes: int) -> FastAPI:
     """The app over these services. It neither opens nor closes them."""
@@ -24,14 +33,7 @@ def build_app(services: Services, guards: Guards, *, max_body_bytes: int) -> Fas
     )
     app.state.services = services
     app.state.apps = services.apps
-    for router in (
-        health.router,
-        runs.router,
-        files.router,
-        agents.router,
-        admin.router,
-        health.metrics_router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
     app.add_middleware(

@@ -56,14 +56,13 @@ def check_credentials(folder: Path) -> Iterator[Finding]:
 def check_ledger(folder: Path) -> Iterator[Finding]:
     """Whether the ledger, which no server may have open now, is sound. Changes nothing."""
     from clawdforge.store.faults import FAULTS, damaged, explain
-    from clawdforge.store.opening import open_for_reading
 
     path = folder / LEDGER_FILE
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         yield ok("ledger", "made at the first start")
         return
     try:
-        runs = _count_runs(open_for_reading(path))
+        runs = _count_runs(path)
     except sqlite3.OperationalError as error:
         # Without tables it is empty, or something else than a ledger.
         found = damaged(path, str(error)) if "no such table" in str(error) else explain(error, path)
@@ -76,7 +75,10 @@ def check_ledger(folder: Path) -> Iterator[Finding]:
         yield ok("ledger", f"sound, {runs:,} runs in it")
 
 
-def _count_runs(connection: sqlite3.Connection) -> int:
+def _count_runs(path: Path) -> int:
+    # Without a log nobody has it open, and SQLite need not make side files to read it.
+    side = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{side}", uri=True)
     try:
         (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if finding != "ok":
