@@ -1,6 +1,7 @@
 """A server of its own in a child process, with a throw-away data folder."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -100,7 +101,8 @@ async def _started(child: Child, data: Path) -> ChildServer:
         line = None
     server = read_server(data) if line else None
     if server is None:
-        await asyncio.wait({asyncio.ensure_future(child.wait())}, timeout=0.5)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), 0.5)  # how it ended, and its last words
         raise _not_started(child)
     return ChildServer(url=server.url, folder=data, startup_secs=loop.time() - begun)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clawdforge.cli import faults
+
 if TYPE_CHECKING:
     from clawdforge.cli.child_server import ChildServer
     from clawdforge.client import AsyncClient, RunResult
@@ -45,7 +47,10 @@ def demo(
     """
     if agent not in {None, "claude", "demo"}:
         raise typer.BadParameter("it is claude or demo", param_hint="--agent")
-    asyncio.run(_until_done(agent))
+    try:
+        asyncio.run(_until_done(agent))
+    except asyncio.CancelledError:  # SIGTERM
+        raise typer.Exit(faults.INTERRUPTED) from None
 
 
 async def _until_done(agent: str | None) -> None:
