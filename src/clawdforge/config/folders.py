@@ -15,6 +15,8 @@ SERVER_FILE = "server.json"
 ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105 - a file's name
 LOCAL_TOKEN_FILE = "local-token"  # noqa: S105 - a file's name
 
+_MAX_CREDENTIAL_BYTES = 64 * 1024
+
 
 def default_data_dir() -> Path:
     """Where this system keeps a user's application data."""
@@ -67,19 +69,34 @@ def read_private_file(path: Path) -> str | None:
     """The text of a credential file; None when there is none.
 
     Raises:
-        ConfigError: others can read it, or it is not ours, or it is not readable text.
+        ConfigError: others can read it, it is not ours, or it is not a small file of text.
     """
     try:
-        status = path.stat()
-        if status.st_uid != os.geteuid():
-            msg = f"{path} belongs to another user"
-            raise ConfigError(msg, hint="run the command as the user who runs the server")
-        if stat.S_IMODE(status.st_mode) & 0o077:
-            msg = f"{path} can be read by others"
-            raise ConfigError(msg, hint=f"chmod 600 {path}")
-        return path.read_text(encoding="utf-8").strip()
+        # Not blocking: a FIFO in its place must not hang us. Checked after opening, not before.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    try:
+        _check_private(path, os.fstat(descriptor))
+        return os.read(descriptor, _MAX_CREDENTIAL_BYTES).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot read {path}: {error}"
-        raise ConfigError(msg) from error
+        raise _unreadable(path, str(error)) from error
+    finally:
+        os.close(descriptor)
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _unreadable(path, "not a regular file")
+    if status.st_uid != os.geteuid():
+        msg = f"{path} belongs to another user"
+        raise ConfigError(msg, hint="run the command as the user who runs the server")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        msg = f"{path} can be read by others"
+        raise ConfigError(msg, hint=f"chmod 600 {path}")
+
+
+def _unreadable(path: Path, reason: str) -> ConfigError:
+    return ConfigError(f"cannot read {path}: {reason}")

@@ -4,11 +4,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from clawdforge.agents.demo.protocol import Decoder, prompt_line
+from clawdforge.agents.demo.protocol import VERSION, Decoder, prompt_line
 from clawdforge.agents.driver import SessionSpec
 from clawdforge.agents.lines import LineConversation, Program
 from clawdforge.processes.environment import select
 from clawdforge.processes.launcher import Processes
+
+__all__ = ["VERSION", "DemoDriver", "child_environment", "default_command"]
 
 PROGRAM = Path(__file__).with_name("program.py")
 
@@ -28,13 +30,16 @@ class DemoDriver(LineConversation):
 
     def __init__(self, processes: Processes, program: Program) -> None:
         self._turns = Decoder()
+        self._model: str | None = None
+        self._system: str | None = None
         super().__init__(processes, program, self._turns, term_secs=1.0)
 
     async def open(self, spec: SessionSpec) -> None:
-        """Start the process."""
+        """Start the process; model and system prompt go with the prompt."""
+        self._model, self._system = spec.model, spec.system
         await self.start(spec)
 
     async def prompt(self, turn_id: str, text: str) -> None:
         """Hand in the prompt."""
         self._turns.expect(turn_id, text)
-        await self.write(prompt_line(text))
+        await self.write(prompt_line(text, model=self._model, system=self._system))

@@ -3,12 +3,17 @@
 Deterministic: the same prompt and files give the same answer. Uses the standard library only and
 nothing of clawdforge, so that it starts in some 15 ms. A line of the prompt that starts with one
 of the commands below decides what it does, which makes it a test agent that can misbehave.
+
+In:   {"type": "prompt", "text": …, "model": … or null, "system": … or null}
+Out:  {"type": "ready", "version": …}
+      {"type": "text", "text": …}        a piece of the answer, any number of times
+      {"type": "result", "text": …, "stop_reason": …, "usage": {…}, "cost_usd": 0}
+   or {"type": "error", "message": …}
 """
 
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -26,33 +31,48 @@ I am the demo agent of clawdforge. A line of the prompt can tell me what to do:
 /garbage          write things that make no sense, then answer
 /flood BYTES      answer with one very long word
 /stderr BYTES     fill the standard error, then answer
-/grandchild       leave a process behind that ignores being told to stop, and answer its pid
+/grandchild [hang]  leave a process behind that ignores being told to stop, and say its pid
 /env NAME         tell whether I can see an environment variable
 /cwd              list the files of my folder
 /help             this list"""
 
-Emit = Callable[[dict[str, object]], None]
+VERSION = "1"
 EXIT_FAILED = 1
+EXIT_MISUSED = 2
+FIRST_LINE_BYTES = 200
 
 
 def main() -> int:
     """Take one prompt, answer it, and wait for the end of input."""
-    emit({"type": "ready"})
+    emit({"type": "ready", "version": VERSION})
     line = sys.stdin.buffer.readline()
     if not line:
         return 0
-    prompt = json.loads(line)["text"]
-    name, argument = command_of(prompt)
-    code = COMMANDS.get(name, answer_friendly)(argument if name else prompt)
+    try:
+        prompt = json.loads(line)["text"]
+    except (ValueError, KeyError, TypeError):
+        return fail("the demo agent takes one JSON line with a text", code=EXIT_MISUSED)
+    code = respond(prompt)
     if code == 0:
         sys.stdin.buffer.read()
     return code
 
 
+def respond(prompt: str) -> int:
+    """Do what the prompt says; the exit code."""
+    name, argument = command_of(prompt)
+    if not name:
+        return answer_friendly(prompt)
+    try:
+        return COMMANDS[name](argument)
+    except ValueError:
+        return fail(f"{name} does not understand {argument!r}; see /help")
+
+
 def command_of(prompt: str) -> tuple[str, str]:
     """The first line of the prompt that is a command, and its argument; else two empty texts."""
     for line in prompt.splitlines():
-        name, _, argument = line.strip().partition(" ")
+        name, _, argument = line.rstrip().partition(" ")
         if name in COMMANDS:
             return name, argument.strip()
     return "", ""
@@ -68,8 +88,9 @@ def answer(text: str, *, said: bool = False) -> int:
     """End the turn with an answer. `said`: its text has been written piece by piece."""
     if not said:
         emit({"type": "text", "text": text})
-    usage = {"input_tokens": 0, "output_tokens": len(text.split())}
-    emit({"type": "result", "text": text, "stop_reason": "end_turn", "usage": usage})
+    usage = {"output_tokens": len(text.split())}
+    stop = {"stop_reason": "end_turn", "usage": usage, "cost_usd": 0}
+    emit({"type": "result", "text": text, **stop})
     return 0
 
 
@@ -77,12 +98,21 @@ def answer_friendly(prompt: str) -> int:
     """What a newcomer gets."""
     words = len(prompt.partition("\n\nAttached files")[0].split())
     told = [f"Hello from the demo agent. You sent me {words} words; no model was asked."]
-    for path in sorted(Path().glob("attachment-*")):
-        data = path.read_bytes()
-        first = data[:200].decode("utf-8", "replace").splitlines()[:1]
-        told.append(f"{path.name}: {len(data)} bytes, starts with {(first or [''])[0]!r}.")
+    told += [about(path) for path in sorted(Path().glob("attachment-*")) if path.is_file()]
     told.append("Try `/help` as the prompt, or the agent `claude` for real answers.")
     return answer("\n".join(told))
+
+
+def about(path: Path) -> str:
+    """A file's name, size and first line."""
+    with path.open("rb") as file:
+        head = file.readline(FIRST_LINE_BYTES).decode("utf-8", "replace").rstrip()
+    return f"{shown(path)}: {path.stat().st_size} bytes, starts with {head!r}."
+
+
+def shown(path: Path) -> str:
+    """A file's name as text, whatever bytes it is made of."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def answer_json(argument: str) -> int:
@@ -100,11 +130,11 @@ def answer_slowly(argument: str) -> int:
     return answer("".join(words).strip(), said=True)
 
 
-def fail(message: str) -> int:
+def fail(message: str, code: int = EXIT_FAILED) -> int:
     """A failed turn."""
     emit({"type": "error", "message": message or "the demo agent was told to fail"})
-    sys.stderr.write("demo agent: failing as told\n")
-    return EXIT_FAILED
+    sys.stderr.write("demo agent: the turn failed\n")
+    return code
 
 
 def hang(_: str) -> int:
@@ -131,7 +161,7 @@ def write_garbage(argument: str) -> int:
 
 def flood(argument: str) -> int:
     """One very long line."""
-    return answer("x" * int(argument or 1_000_000))
+    return answer("x" * int(argument or 1_000_000), said=True)
 
 
 def flood_stderr(argument: str) -> int:
@@ -142,8 +172,12 @@ def flood_stderr(argument: str) -> int:
 
 def leave_grandchild(argument: str) -> int:
     """Start a process in a session of its own that ignores SIGTERM and holds our pipes."""
-    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-    child = subprocess.Popen([sys.executable, "-I", "-S", "-c", script], start_new_session=True)
+    import subprocess  # not at the top: it would double the time to start
+
+    sleeper = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # is inherited
+    child = subprocess.Popen(sleeper, start_new_session=True)
+    signal.signal(signal.SIGTERM, before)
     emit({"type": "text", "text": str(child.pid)})
     return hang(argument) if argument == "hang" else answer(str(child.pid), said=True)
 
@@ -155,7 +189,7 @@ def tell_environment(name: str) -> int:
 
 def list_folder(_: str) -> int:
     """The names in the working folder."""
-    return answer("\n".join(sorted(path.name for path in Path().iterdir())) or "(empty)")
+    return answer("\n".join(sorted(map(shown, Path().iterdir()))) or "(empty)")
 
 
 COMMANDS: dict[str, Callable[[str], int]] = {

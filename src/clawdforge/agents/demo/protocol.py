@@ -10,9 +10,10 @@ from clawdforge.core.usage import Usage
 VERSION = "1"
 
 
-def prompt_line(text: str) -> bytes:
+def prompt_line(text: str, *, model: str | None = None, system: str | None = None) -> bytes:
     """The line that hands in a prompt."""
-    return json.dumps({"text": text}).encode() + b"\n"
+    message = {"type": "prompt", "text": text, "model": model, "system": system}
+    return json.dumps(message).encode() + b"\n"
 
 
 class Decoder:
@@ -21,6 +22,7 @@ class Decoder:
     def __init__(self) -> None:
         self.skipped = 0
         self._turn_id: str | None = None
+        self._input_tokens = 0
 
     def expect(self, turn_id: str, text: str) -> None:
         """A prompt was handed in: the next result ends it."""
@@ -50,24 +52,34 @@ class Decoder:
 
     def _event(self, value: dict[str, Any]) -> Event:
         match value:
-            case {"type": "ready"}:
-                return Ready(version=VERSION)
+            case {"type": "ready", "version": str(version)}:
+                return Ready(version=version)
             case {"type": "text", "text": str(text)}:
                 return Text(text=text)
             case {"type": "result", "text": str(text)} if self._turn_id is not None:
-                return self._ended(Stop.DONE, text, value)
+                return self._ended(Stop.DONE, _text(value.get("stop_reason")), text, value)
             case {"type": "error", "message": str(text)} if self._turn_id is not None:
-                return self._ended(Stop.FAILED, text, value)
+                return self._ended(Stop.FAILED, "error", text, value)
         return Unknown(raw=value)
 
-    def _ended(self, stop: Stop, text: str, value: Mapping[str, Any]) -> TurnEnded:
+    def _ended(
+        self, stop: Stop, reason: str | None, text: str, value: Mapping[str, Any]
+    ) -> TurnEnded:
         turn_id, self._turn_id = self._turn_id, None
-        reason = value.get("stop_reason")
-        words = value.get("usage", {}).get("output_tokens")
-        return TurnEnded(
-            turn_id=turn_id,
-            stop=stop,
-            reason=reason if isinstance(reason, str) else None,
-            text=text,
-            usage=Usage(input_tokens=self._input_tokens, output_tokens=words, cost_microusd=0),
+        usage = Usage(
+            input_tokens=self._input_tokens,
+            output_tokens=_output_tokens(value.get("usage")),
+            cost_microusd=0,
         )
+        return TurnEnded(turn_id=turn_id, stop=stop, reason=reason, text=text, usage=usage)
+
+
+def _output_tokens(usage: Any) -> int | None:
+    match usage:
+        case {"output_tokens": int(count)} if count >= 0:
+            return count
+    return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
