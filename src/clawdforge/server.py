@@ -7,7 +7,6 @@ no new requests, then the running runs, then the processes, then the ledger, the
 import asyncio
 import logging
 import signal
-import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -15,7 +14,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 
 from clawdforge import __version__
@@ -32,6 +30,7 @@ from clawdforge.gateway.slots import Slots
 from clawdforge.gateway.sweeper import sweep_for_ever, sweep_once
 from clawdforge.http.app import build_app
 from clawdforge.http.guards import Guards
+from clawdforge.http.listener import HttpServer, listening, url_of
 from clawdforge.http.metrics import Metrics
 from clawdforge.http.services import Services
 from clawdforge.processes.detect import detect
@@ -41,8 +40,6 @@ from clawdforge.store.sqlite import SqliteLedger
 from clawdforge.tasks import TaskOwner
 
 log = logging.getLogger(__name__)
-
-BACKLOG = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +133,10 @@ async def serve(
         ConfigError: the address cannot be listened on, or a setting makes no sense.
         StorageError: the data folder or the ledger cannot be used.
     """
-    with _listening(settings) as listener:
+    with listening(settings.host, settings.port) as listener:
         async with open_gateway(settings, environ) as gateway:
-            url = _url(settings.host, listener.getsockname()[1])
-            server = _Server(_http_config(gateway), lambda: ready(url) if ready else None)
+            url = url_of(settings.host, listener)
+            server = HttpServer(gateway.app, lambda: ready(url) if ready else None)
             with (
                 gateway.folder.announced(url, __version__),
                 _stopped_by(until, server, gateway, settings),
@@ -149,43 +146,9 @@ async def serve(
     return 0
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, without its signal handlers (ours know about runs), which tells when."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell that it has."""
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-
-def _http_config(gateway: Gateway) -> uvicorn.Config:
-    return uvicorn.Config(
-        gateway.app,
-        http="httptools",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=5,
-    )
-
-
 @contextmanager
 def _stopped_by(
-    until: asyncio.Event | None, server: _Server, gateway: Gateway, settings: Settings
+    until: asyncio.Event | None, server: HttpServer, gateway: Gateway, settings: Settings
 ) -> Iterator[None]:
     """Being told to stop ends the runs, then the door; the second time at once."""
     owner = TaskOwner()
@@ -227,29 +190,6 @@ def _signals(tell: Callable[[str], None]) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-@contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # The protocol is named because asyncio turns Nagle's algorithm off only then (40 ms a reply).
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-            listener.listen(BACKLOG)
-        except OSError as error:
-            where = f"{settings.host}:{settings.port}"
-            msg = f"cannot listen on {where}: {error.strerror or error}"
-            hint = "stop what uses the port, or choose another with --port (0: any free one)"
-            raise ConfigError(msg, code="address_unavailable", hint=hint) from error
-        listener.setblocking(False)  # noqa: FBT003 - the standard library's way
-        yield listener
-
-
-def _url(host: str, port: int) -> str:
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host)  # noqa: S104 - only compared with
-    return f"http://{local or (f'[{host}]' if ':' in host else host)}:{port}"
 
 
 def _secrets(folder: DataFolder) -> tuple[str, str, str]:

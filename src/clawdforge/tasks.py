@@ -30,6 +30,11 @@ class TaskOwner:
         task.add_done_callback(self._tasks.discard if awaited else self._seen)
         return task
 
+    @property
+    def busy(self) -> bool:
+        """Whether a task of this owner still runs."""
+        return bool(self._tasks)
+
     async def wait(self) -> None:
         """Wait until no task is left, also those that are started meanwhile."""
         while self._tasks:

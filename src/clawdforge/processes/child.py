@@ -19,6 +19,8 @@ from clawdforge.wire.framing import LineFramer
 STDERR_TAIL_BYTES = 64 * 1024
 WINDOW_BYTES = 1024 * 1024
 """Unread lines beyond this stop the reading, so that the child is slowed, not our memory used."""
+LINE_COST = 64
+"""What a line takes beside its bytes: many short ones must count too."""
 LINGER_SECS = 0.25
 """How long a dead child's pipes may stay open (a grandchild holds them) before we let go."""
 STDOUT = 1
@@ -71,6 +73,7 @@ class ChildProtocol(asyncio.SubprocessProtocol):
         self._max_output = max_output_bytes
         self._lines: deque[bytes] = deque()
         self._window = 0
+        self._paused = False
         self._output_bytes = 0
         self._ended = False
         self._fault: AgentProtocolError | None = None
@@ -90,7 +93,7 @@ class ChildProtocol(asyncio.SubprocessProtocol):
             self.stderr.feed(data)
             return
         self._output_bytes += len(data)
-        if self._fault is not None:
+        if self._fault is not None or self._ended:
             return  # pumped, so that the child does not block, but not kept
         try:
             if self._output_bytes > self._max_output:
@@ -102,8 +105,8 @@ class ChildProtocol(asyncio.SubprocessProtocol):
             self._news.set()
             return
         self._lines.extend(lines)
-        self._window += sum(map(len, lines))
-        if self._window > WINDOW_BYTES:
+        self._window += sum(map(_cost, lines))
+        if self._window > WINDOW_BYTES and not self._paused:
             self._reading(on=False)
         self._news.set()
 
@@ -130,8 +133,8 @@ class ChildProtocol(asyncio.SubprocessProtocol):
         if not self.exited.done():
             self.exited.set_result(Exit.of(returncode))
         self._writable.set()
-        loop = asyncio.get_running_loop()
-        self._linger = loop.call_later(LINGER_SECS, self._end_output)
+        if not self._paused:
+            self._start_lingering()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Called by the loop when process and pipes are all done."""
@@ -155,8 +158,8 @@ class ChildProtocol(asyncio.SubprocessProtocol):
             self._news.clear()
             await self._news.wait()
         line = self._lines.popleft()
-        before, self._window = self._window, self._window - len(line)
-        if before > WINDOW_BYTES >= self._window:
+        self._window -= _cost(line)
+        if self._paused and self._window <= WINDOW_BYTES:
             self._reading(on=True)
         return line
 
@@ -172,10 +175,25 @@ class ChildProtocol(asyncio.SubprocessProtocol):
                 self._lines.append(last)
             self._news.set()
 
+    def _start_lingering(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._linger = loop.call_later(LINGER_SECS, self._end_lingering)
+
+    def _end_lingering(self) -> None:
+        if not self._paused:  # else there may be unread output: resuming starts it anew
+            self._end_output()
+
     def _reading(self, *, on: bool) -> None:
+        self._paused = not on
+        if on and self.exited.done():
+            self._start_lingering()
         pipe = self._transport.get_pipe_transport(STDOUT) if self._transport else None
         if isinstance(pipe, asyncio.ReadTransport) and not pipe.is_closing():
             (pipe.resume_reading if on else pipe.pause_reading)()
+
+
+def _cost(line: bytes) -> int:
+    return len(line) + LINE_COST
 
 
 class Child:

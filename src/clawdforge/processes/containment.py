@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MARK_VARIABLE = "CLAWDFORGE_CHILD_OF"
-"""In the environment of every child: `FOLDER-ID:INCARNATION` of the server that started it."""
+"""In the environment of every child: `FOLDER-ID:INCARNATION:NUMBER:`, the server's and its own."""
 
 
 class Containment(enum.Enum):

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from clawdforge.errors import AgentError
+from clawdforge.errors import AgentError, AgentMissingError
 from clawdforge.processes.child import Child, ChildProtocol, Rung
 from clawdforge.processes.containment import MARK_VARIABLE, Containment, Limits, wrap
 from clawdforge.processes.sweep import kill_marked
@@ -46,6 +47,7 @@ class Processes:
         self._folder = f"{folder_id}:"
         self._incarnation = f"{folder_id}:{incarnation}:"
         self._count = 0
+        self._closed = False
         self._marks: dict[Child, str] = {}
         self._ladders: dict[Child, asyncio.Task[Rung]] = {}
         self._owner = TaskOwner()
@@ -64,10 +66,8 @@ class Processes:
         trace: TracebackType | None,
     ) -> None:
         """End every child, at the latest by SIGKILL."""
-        for child in list(self._marks):
-            self.stop_soon(child, eof_secs=0.0, term_secs=2.0)
-        closing = TaskOwner().start(self._owner.wait(), name="processes-close")
-        await finish(closing)
+        self._closed = True
+        await finish(TaskOwner().start(self._close(), name="processes-close", awaited=True))
 
     @property
     def running(self) -> int:
@@ -78,10 +78,14 @@ class Processes:
         """Start a program in a session and group of its own.
 
         Raises:
+            AgentMissingError: there is no such program.
             AgentError: it could not be started (`code` `agent_start_failed`).
         """
+        if self._closed:
+            msg = "the server is stopping and starts nothing any more"
+            raise AgentError(msg, code="agent_start_failed")
         self._count += 1
-        mark = f"{self._incarnation}{self._count}"
+        mark = f"{self._incarnation}{self._count}:"
         starting = self._owner.start(
             self._spawn(command, mark), name=f"start-{self._count}", awaited=True
         )
@@ -113,7 +117,17 @@ class Processes:
             self._ladders[child] = ladder
         return ladder
 
+    async def _close(self) -> None:
+        while self._marks or self._owner.busy:  # a start under way may add one more
+            for child in list(self._marks):
+                self.stop_soon(child, eof_secs=0.0, term_secs=2.0)
+            await self._owner.wait()
+
     async def _spawn(self, command: Command, mark: str) -> Child:
+        # Looked for here, because inside the wrapper it would only be an exit code.
+        if await asyncio.to_thread(shutil.which, command.argv[0]) is None:
+            msg = f"{command.argv[0]} is not there or cannot be executed"
+            raise AgentMissingError(msg)
         loop = asyncio.get_running_loop()
         argv = wrap(command.argv, self.containment, command.limits)
         try:

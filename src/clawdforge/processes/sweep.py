@@ -6,10 +6,14 @@ leaves its session escapes it.
 """
 
 import os
+from collections.abc import Iterator
 
 import psutil
 
 from clawdforge.processes.containment import MARK_VARIABLE
+
+MAX_PASSES = 5
+"""One that forks while we look is seen in the next pass."""
 
 
 def kill_marked(
@@ -24,15 +28,23 @@ def kill_marked(
     """
     if session is not None and psutil.pid_exists(session):
         session = None  # the pid belongs to somebody else by now
-    killed = []
+    killed: list[int] = []
+    for _ in range(MAX_PASSES):
+        found = list(_kill_found(mark, except_mark, session))
+        killed += (pid for pid in found if pid not in killed)
+        if not found:
+            break
+    return killed
+
+
+def _kill_found(mark: str, except_mark: str | None, session: int | None) -> Iterator[int]:
     for process in psutil.process_iter():
         try:
             if _is_wanted(process, mark, except_mark, session):
                 process.kill()
-                killed.append(process.pid)
+                yield process.pid
         except (psutil.Error, OSError):
             continue  # gone meanwhile, or another user's: not ours to end
-    return killed
 
 
 def _is_wanted(
