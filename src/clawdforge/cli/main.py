@@ -32,6 +32,7 @@ class Reporting(TyperGroup):
             faults.report(error)
             raise typer.Exit(faults.exit_code(error)) from None
         except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
             raise typer.Exit(faults.INTERRUPTED) from None
 
 

@@ -39,7 +39,7 @@ def list_runs(
     if not page.runs:
         stderr().print('No runs yet. Try: clawdforge run "Say hello."')
         return
-    columns = ("RUN", "STATE", "AGENT", "MODEL", "DURATION", "TOKENS IN/OUT", "COST", "WHEN")
+    columns = ("WHEN", "STATE", "AGENT", "MODEL", "TOOK", "TOKENS", "COST", "RUN")
     print_table(columns, map(_row, page.runs))
     if page.next:
         stderr().print(f"More: clawdforge runs list --limit {limit} --before {page.next}")
@@ -102,14 +102,14 @@ def _row(info: "RunInfo") -> tuple[str, ...]:
 
     known = info.input_tokens is not None or info.output_tokens is not None
     return (
-        info.run_id,
+        ago(info.started_at),
         info.state,
         info.agent,
         info.model or "-",
         duration(info.duration_ms),
-        f"{info.input_tokens or 0}/{info.output_tokens or 0}" if known else "-",
+        f"{info.input_tokens or 0} in, {info.output_tokens or 0} out" if known else "-",
         _cost(info.cost_microusd),
-        ago(info.started_at),
+        info.run_id,
     )
 
 

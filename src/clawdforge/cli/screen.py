@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+WIDEST = 1000
 PIPE_COLUMNS = 160
 """Width of what goes into a pipe or file, so that tables keep one row a line."""
 
@@ -32,7 +33,10 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, folded: str = "") -> None:
-    """A plain table: aligned, without lines. Only the column `folded` may break its texts."""
+    """A plain table: aligned, without lines. Only the column `folded` may break its texts.
+
+    Without such a column it is as wide as it needs to be: half an id is of no use.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -41,7 +45,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, folded
         table.add_column(column, overflow="fold", no_wrap=column != folded)
     for row in rows:
         table.add_row(*(Text(harmless(cell)) for cell in row))
-    stdout().print(table)
+    screen = stdout()
+    if not folded:
+        screen.width = max(screen.width, WIDEST)
+    screen.print(table)
 
 
 def print_text(text: str) -> None:

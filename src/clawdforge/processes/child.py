@@ -185,7 +185,7 @@ class ChildProtocol(asyncio.SubprocessProtocol):
 
     def _reading(self, *, on: bool) -> None:
         self._paused = not on
-        if on and self.exited.done():
+        if on and self.exited.done() and not self._ended:
             self._start_lingering()
         pipe = self._transport.get_pipe_transport(STDOUT) if self._transport else None
         if isinstance(pipe, asyncio.ReadTransport) and not pipe.is_closing():

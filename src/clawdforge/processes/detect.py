@@ -11,11 +11,15 @@ _TRY_SECS = 5.0
 
 async def detect() -> Containment:
     """The strongest containment that works on this system (some milliseconds)."""
-    if sys.platform == "linux" and shutil.which("unshare") and shutil.which("setpriv"):
+    if sys.platform == "linux" and await asyncio.to_thread(_has_tools):
         for how in (Containment.NAMESPACE, Containment.USER_NAMESPACE):
             if await _works(how):
                 return how
     return Containment.SWEEP
+
+
+def _has_tools() -> bool:
+    return shutil.which("unshare") is not None and shutil.which("setpriv") is not None
 
 
 async def _works(how: Containment) -> bool:

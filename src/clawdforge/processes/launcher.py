@@ -124,12 +124,8 @@ class Processes:
             await self._owner.wait()
 
     async def _spawn(self, command: Command, mark: str) -> Child:
-        # Looked for here, because inside the wrapper it would only be an exit code.
-        if await asyncio.to_thread(shutil.which, command.argv[0]) is None:
-            msg = f"{command.argv[0]} is not there or cannot be executed"
-            raise AgentMissingError(msg)
+        argv = await asyncio.to_thread(_contained, command, self.containment)
         loop = asyncio.get_running_loop()
-        argv = wrap(command.argv, self.containment, command.limits)
         try:
             transport, protocol = await loop.subprocess_exec(
                 lambda: ChildProtocol(
@@ -163,3 +159,12 @@ class Processes:
         finally:
             self._marks.pop(child, None)
             self._ladders.pop(child, None)
+
+
+def _contained(command: Command, how: Containment) -> list[str]:
+    """The whole command line. Looks at the disk: not on a loop."""
+    program = command.argv[0]
+    if shutil.which(program) is None:  # inside the wrapper it would only be an exit code
+        msg = f"{program} is not there or cannot be executed"
+        raise AgentMissingError(msg)
+    return wrap(command.argv, how, command.limits)
