@@ -93,6 +93,8 @@ def blocking_detector() -> BlockBuster:
         function.can_block_in("logging/__init__.py", {"acquire", "handle", "emit"})
         # Settings are read once, before there is anybody to wait.
         function.can_block_in("clawdforge/config/load.py", "load_settings")
+        # A look along PATH for the agent's program, once a conversation: cached directory entries.
+        function.can_block_in("clawdforge/agents/catalog.py", "_find")
         # Starting a program waits for its exec, in asyncio itself.
         function.can_block_in("asyncio/base_events.py", "subprocess_exec")
     return detector

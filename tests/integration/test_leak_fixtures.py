@@ -11,7 +11,7 @@ CONFTEST = Path(__file__).parents[1] / "conftest.py"
 LEAKY = """
 import asyncio, os, socket, subprocess, sys, threading, time
 
-from clawdforge.config import read_private_file
+from clawdforge.processes.containment import Containment, Limits, wrap
 
 kept = []
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(300)"]
@@ -50,11 +50,8 @@ async def test_task():
     kept.append(asyncio.get_running_loop().create_task(asyncio.Event().wait(), name="left-task"))
 
 
-async def test_blocking(tmp_path):
-    path = tmp_path / "secret"
-    path.write_text("x")
-    path.chmod(0o600)
-    read_private_file(path)
+async def test_blocking():
+    wrap(["true"], Containment.SWEEP, Limits())
 
 
 def test_clean(tmp_path):
@@ -68,11 +65,8 @@ def test_settles():
     threading.Thread(target=time.sleep, args=(0.2,)).start()
 
 
-async def test_clean_async(tmp_path):
-    path = tmp_path / "secret"
-    path.write_text("x")
-    path.chmod(0o600)
-    await asyncio.to_thread(read_private_file, path)
+async def test_clean_async():
+    await asyncio.to_thread(wrap, ["true"], Containment.SWEEP, Limits())
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
     await process.wait()
 """
