@@ -75,7 +75,7 @@ def make_ledger(path: Path) -> None:
 
 
 def test_a_sound_ledger(data: Path) -> None:
-    make_ledger(data / folder.LEDGER_FILE)
+    make_ledger(data / LEDGER_FILE)
     before = sorted(path.name for path in data.iterdir())
     (finding,) = folder.check_ledger(data)
     assert (finding.level, finding.said) == (OK, "sound, 0 runs in it")
@@ -84,14 +84,14 @@ def test_a_sound_ledger(data: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"not a ledger at all" * 100, b""], ids=["other", "empty"])
 def test_something_else_than_a_ledger(data: Path, content: bytes) -> None:
-    (data / folder.LEDGER_FILE).write_bytes(content)
+    (data / LEDGER_FILE).write_bytes(content)
     (finding,) = folder.check_ledger(data)
     assert finding.level is (FAIL if content else OK)
-    assert (data / folder.LEDGER_FILE).read_bytes() == content
+    assert (data / LEDGER_FILE).read_bytes() == content
 
 
 def test_a_damaged_ledger(data: Path) -> None:
-    path = data / folder.LEDGER_FILE
+    path = data / LEDGER_FILE
     make_ledger(path)
     whole = path.read_bytes()
     path.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))

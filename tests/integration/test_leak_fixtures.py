@@ -86,7 +86,11 @@ CLEAN = ("test_nothing_runs_any_more", "test_clean", "test_settles", "test_clean
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What a pytest run of the leaky tests prints."""
     folder = tmp_path_factory.mktemp("leaky")
-    (folder / "conftest.py").write_text(CONFTEST.read_text())
+    settle = "SETTLE_SECS = 2.0"
+    assert settle in CONFTEST.read_text()
+    (folder / "conftest.py").write_text(
+        CONFTEST.read_text().replace(settle, "SETTLE_SECS = 0.7")  # each leak takes that long
+    )
     (folder / "test_leaky.py").write_text(LEAKY)
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
     command = [
@@ -110,7 +114,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_leak_is_seen(report: str, name: str, words: str) -> None:
     summary = re.findall(rf"^(?:ERROR|FAILED) test_leaky.py::{name} - .*$", report, re.MULTILINE)
     assert len(summary) == 1
-    section = re.search(rf"^_+ .*\b{name} _+$(.*?)^(?:_+ \w|=+)", report, re.MULTILINE | re.DOTALL)
+    section = re.search(
+        rf"^_+ .*\b{name} _+$(.*?)^(?:_{(2,)} [^_]|===)", report, re.MULTILINE | re.DOTALL
+    )
     assert section is not None
     assert words in section[1]
 

@@ -45,8 +45,8 @@ def test_the_last_line_needs_no_newline() -> None:
 def test_a_line_over_the_limit_is_an_error_before_its_end(size: int) -> None:
     framer = LineFramer(10)
     assert framer.feed(b"x" * 10 + b"\n") == [b"x" * 10]
-    data = b"x" * 11
+    pieces = [b"x" * min(size, 11 - start) for start in range(0, 11, size)]
+    assert [framer.feed(piece) for piece in pieces[:-1]] == [[]] * (len(pieces) - 1)
     with pytest.raises(AgentProtocolError, match="longer than 10 bytes") as caught:
-        for start in range(0, len(data), size):
-            framer.feed(data[start : start + size])
+        framer.feed(pieces[-1])
     assert caught.value.code == "line_too_long"

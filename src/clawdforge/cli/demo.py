@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdforge.cli import faults
+from clawdforge.cli.screen import command_name
 
 if TYPE_CHECKING:
     from clawdforge.cli.child_server import ChildServer
@@ -169,14 +170,16 @@ def _show_call(url: str, agent: str) -> None:
 
 
 def _goodbye(agent: str) -> None:
-    _say("\nKeep it running, and try more:")
-    _say("   clawdforge serve", style="bold")
-    _say('   clawdforge run "Say hello."', style="bold")
-    _say('   clawdforge run --file report.pdf "What are the three main points?"', style="bold")
+    me = command_name()
+    _say("\nKeep it running:")
+    _say(f"   {me} serve", style="bold")
+    _say("\nAnd, in another terminal, try more:")
+    _say(f'   {me} run "Say hello."', style="bold")
+    _say(f'   {me} run --file report.pdf "What are the three main points?"', style="bold")
     if agent == "demo":
         _say(
             "\nFor real answers: npm install -g @anthropic-ai/claude-code, run `claude` once to log"
-            " in.\nThen: clawdforge demo",
+            f" in.\nThen: {me} demo",
             markup=False,
         )
 

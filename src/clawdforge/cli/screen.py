@@ -1,8 +1,10 @@
 """What people see: tables, times and sizes, JSON, and texts of others made harmless."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +23,20 @@ def stdout() -> "Console":
 def stderr() -> "Console":
     """Where notes, progress and errors go."""
     return _console(to_stderr=True)
+
+
+def command_name() -> str:
+    """How this command is called here: by its name if that finds it, else by its path."""
+    from clawdforge.config import environment
+
+    program = Path(sys.argv[0])
+    found = shutil.which("clawdforge", path=environment().get("PATH"))
+    if program.name != "clawdforge" or (found and Path(found).samefile(program)):
+        return "clawdforge"
+    try:
+        return str(program.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(program)
 
 
 def print_json(value: Any) -> None:

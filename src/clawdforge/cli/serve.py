@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from clawdforge.cli.config import FILE
+from clawdforge.cli.screen import command_name
 
 if TYPE_CHECKING:
     from clawdforge.config import Effective, Settings
@@ -117,15 +118,16 @@ def welcome(url: str, effective: "Effective", default: str) -> list[str]:
     settings = effective.settings
     folder = f" --data-dir {settings.data_dir}" if _is_elsewhere(effective) else ""
     token = f'"$(cat {settings.data_dir}/local-token)"'
+    me = command_name()
     lines = [
         f"clawdforge listens on {url}",
         "",
         "Try it, in another terminal:",
-        f'  clawdforge run{folder} "Say hello."',
+        f'  {me} run{folder} "Say hello."',
         f'  curl {url}/run --oauth2-bearer {token} --json \'{{"prompt": "Say hello."}}\'',
         "",
         "For your apps:",
-        f"  clawdforge token create my-app{folder}",
+        f"  {me} token create my-app{folder}",
         "",
         f"Default agent: {default}",
     ]

@@ -5,6 +5,7 @@ The only room that reads the environment. It hands everything on as values.
 
 from clawdforge.config.folders import (
     ADMIN_TOKEN_FILE,
+    LEDGER_FILE,
     LOCAL_TOKEN_FILE,
     SERVER_FILE,
     default_config_file,
@@ -18,6 +19,7 @@ from clawdforge.config.settings import AgentSettings, Settings
 
 __all__ = [
     "ADMIN_TOKEN_FILE",
+    "LEDGER_FILE",
     "LOCAL_TOKEN_FILE",
     "SERVER_FILE",
     "AgentSettings",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clawdforge.config.folders import (
     ADMIN_TOKEN_FILE,
+    LEDGER_FILE,
     LOCAL_TOKEN_FILE,
     SERVER_FILE,
     make_private_folder,
@@ -34,7 +35,7 @@ class DataFolder:
 
     def __init__(self, settings: Settings) -> None:
         self.path = make_private_folder(Path(settings.data_dir))
-        self.ledger = self.path / "ledger.sqlite3"
+        self.ledger = self.path / LEDGER_FILE
         self.files = make_private_folder(self.path / "files")
         self.runs = make_private_folder(Path(settings.runs_dir))
         self._admin_token = settings.admin_token

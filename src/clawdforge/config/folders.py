@@ -14,6 +14,7 @@ SERVER_FILE = "server.json"
 """Written while a server runs: `url`, `pid`, `version`, `started_at`."""
 ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105 - a file's name
 LOCAL_TOKEN_FILE = "local-token"  # noqa: S105 - a file's name
+LEDGER_FILE = "ledger.sqlite3"
 
 _MAX_CREDENTIAL_BYTES = 64 * 1024
 

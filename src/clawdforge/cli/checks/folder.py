@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clawdforge.cli.checks.finding import Finding, fail, ok, warn
-from clawdforge.config import ADMIN_TOKEN_FILE, LOCAL_TOKEN_FILE, SERVER_FILE, read_private_file
+from clawdforge.config import (
+    ADMIN_TOKEN_FILE,
+    LEDGER_FILE,
+    LOCAL_TOKEN_FILE,
+    SERVER_FILE,
+    read_private_file,
+)
 from clawdforge.errors import ClawdforgeError, ConfigError
 
-LEDGER_FILE = "ledger.sqlite3"
 LEAST_FREE_BYTES = 100 * 1024 * 1024
 LOW_FREE_BYTES = 1024 * 1024 * 1024
 
