@@ -6,6 +6,7 @@ that each of these is seen.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import gc
 import importlib.util
@@ -167,7 +168,8 @@ def _leaked_processes(before: set[psutil.Process]) -> list[str]:
     found = _settled(problems)
     if found:
         for process in _processes() - before:
-            process.kill()
+            with contextlib.suppress(psutil.Error):
+                process.kill()
         _settled(problems)
     return found
 

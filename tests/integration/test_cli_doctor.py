@@ -10,7 +10,7 @@ import pytest
 from clawdforge.cli.checks import folder, server
 from clawdforge.cli.checks.agents import check_agents, look_for_claude
 from clawdforge.cli.checks.finding import Finding, Level
-from clawdforge.config import Settings, load_settings
+from clawdforge.config import LEDGER_FILE, Settings, load_settings
 from clawdforge.store.sqlite import SqliteLedger
 
 OK, WARN, FAIL = Level

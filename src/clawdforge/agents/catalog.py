@@ -60,6 +60,7 @@ class Catalog:
         self._clock = clock
         self._cache: dict[str, _Cached] = {}
         self._asking: dict[str, asyncio.Lock] = {}
+        _check_model("default_model", settings.default_model)
         for name, agent in settings.agents.items():
             _check(name, agent)
 
@@ -190,6 +191,11 @@ def _check(name: str, agent: AgentSettings) -> None:
     if agent.driver not in DRIVERS:
         msg = f"agents.{name}: there is no driver {agent.driver!r}"
         raise ConfigError(msg, hint=f"drivers: {', '.join(DRIVERS)}")
-    if agent.default_model is not None and not is_model_name(agent.default_model):
-        msg = f"agents.{name}: {agent.default_model!r} cannot be a model's name"
+    if agent.default_model is not None:
+        _check_model(f"agents.{name}", agent.default_model)
+
+
+def _check_model(where: str, model: str) -> None:
+    if not is_model_name(model):
+        msg = f"{where}: {model!r} cannot be a model's name"
         raise ConfigError(msg, hint=f"names match {MODEL_NAME}")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from clawdforge.config.folders import (
     ADMIN_TOKEN_FILE,
@@ -47,7 +48,7 @@ class DataFolder:
         Raises:
             StorageError: another server holds it (`code` `folder_in_use`).
         """
-        with (self.path / _LOCK_FILE).open("a+") as lock:
+        with self._lock_file() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -55,6 +56,14 @@ class DataFolder:
                 hint = "stop it, or choose another folder with --data-dir or CLAWDFORGE_DATA_DIR"
                 raise StorageError(msg, code="folder_in_use", hint=hint) from error
             yield
+
+    def _lock_file(self) -> TextIO:
+        path = self.path / _LOCK_FILE
+        try:
+            return path.open("a+")
+        except OSError as error:
+            msg = f"cannot use {path}: {error.strerror or error}"
+            raise StorageError(msg, hint="mend its permissions, or remove it") from error
 
     def admin_token(self) -> str:
         """The configured admin token, else the one kept here, made the first time."""

@@ -80,11 +80,11 @@ def load_settings(
 def _read_file(given: Path | None, environ: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:
     named = environ.get(CONFIG_VARIABLE)
     path = given or (Path(named) if named else default_config_file())
-    if not path.exists() and given is None and not named:
-        return path, {}
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and given is None and not named:
+            return path, {}
         msg = f"cannot read the configuration {path}: {error.strerror}"
         raise ConfigError(msg) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -130,8 +130,8 @@ def _convert(name: str, raw: Any, kind: Any, origin: Origin) -> Any:
 
 def _resolve(settings: Settings) -> Settings:
     """Fill in what depends on the system or on other settings, and check across fields."""
-    data_dir = Path(settings.data_dir or default_data_dir()).expanduser().absolute()
-    runs_dir = Path(settings.runs_dir or data_dir / "runs").expanduser().absolute()
+    data_dir = _folder("data_dir", settings.data_dir or default_data_dir())
+    runs_dir = _folder("runs_dir", settings.runs_dir or data_dir / "runs")
     agents = _agents(settings)
     if settings.default_agent and settings.default_agent not in agents:
         msg = f"default_agent: there is no agent {settings.default_agent!r}"
@@ -143,6 +143,14 @@ def _resolve(settings: Settings) -> Settings:
         agents=agents,
         default_timeout_secs=min(settings.default_timeout_secs, settings.max_timeout_secs),
     )
+
+
+def _folder(name: str, value: str | Path) -> Path:
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as error:  # `~somebody`, and there is nobody of that name
+        msg = f"{name}: {error}"
+        raise ConfigError(msg) from None
 
 
 def _agents(settings: Settings) -> dict[str, AgentSettings]:

@@ -4,13 +4,15 @@ import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
 MICROS_PER_USD = 1_000_000
+MAX_MICROS = 2**53
+"""More is a mistake; the ledger and JSON take no more without loss."""
 
 
 def micro_usd(usd: float | str | Decimal) -> int:
     """Convert dollars, as agents report them, to micro-dollars.
 
     Raises:
-        ValueError: the amount is negative, not finite, or not a number.
+        ValueError: the amount is negative, not finite, absurdly large, or not a number.
     """
     if isinstance(usd, float) and not math.isfinite(usd):
         msg = f"not an amount of money: {usd!r}"
@@ -20,7 +22,7 @@ def micro_usd(usd: float | str | Decimal) -> int:
     except ArithmeticError:
         msg = f"not an amount of money: {usd!r}"
         raise ValueError(msg) from None
-    if not micros.is_finite() or micros < 0:
+    if not micros.is_finite() or not 0 <= micros <= MAX_MICROS:
         msg = f"not an amount of money: {usd!r}"
         raise ValueError(msg)
     return int(micros)

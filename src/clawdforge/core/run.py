@@ -13,10 +13,9 @@ from clawdforge.core.usage import Usage
 MAX_RESULT_DEPTH = 64
 """Deeper JSON stays text: clients need not fear for their parser's stack."""
 
-_FENCE = re.compile(
-    r"\A\s*(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<body>.*?)\n?[ \t]*(?P=fence)\s*\Z", re.DOTALL
-)
-_OPENERS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+# Both in time that grows with the length only: the text may be anything, and have megabytes.
+_FENCE = re.compile(r"(`{3,}|~{3,})[^\n`]*\n")
+_OPENERS = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +55,27 @@ class RunOutcome:
 
 def strip_fence(text: str) -> str:
     """The text without a code fence around all of it, if there is one."""
-    match = _FENCE.match(text)
-    if match is None or any(
-        line.lstrip().startswith(match["fence"]) for line in match["body"].splitlines()
-    ):
+    bare = text.strip()
+    opening = _FENCE.match(bare)
+    if opening is None:
         return text
-    return match["body"]
+    fence = opening[1]
+    inside = bare[opening.end() :]
+    body = inside.rstrip(fence[0])
+    if len(inside) - len(body) < len(fence):
+        return text
+    body = body.rstrip(" \t").removesuffix("\n")
+    if any(line.lstrip().startswith(fence) for line in body.splitlines()):
+        return text
+    return body
+
+
+def whole_text(text: str) -> str:
+    """The text with a mark for each half of a surrogate pair, which neither JSON nor SQLite takes.
+
+    Agents write such halves where they cut a text in the middle of a character.
+    """
+    return text.encode("utf-8", "replace").decode()
 
 
 def parse_result(text: str) -> Any:

@@ -12,9 +12,9 @@ from clawdforge.agents.driver import Agents
 from clawdforge.core.names import is_model_name
 from clawdforge.core.records import Run, RunStart
 from clawdforge.core.run import RunOutcome, RunRequest
-from clawdforge.errors import BusyError, InputError, NotFoundError
+from clawdforge.errors import BusyError, ClawdforgeError, InputError, NotFoundError
 from clawdforge.gateway.caller import Caller
-from clawdforge.gateway.files import Files
+from clawdforge.gateway.files import Attachment, Files
 from clawdforge.gateway.slots import Slot, Slots
 from clawdforge.gateway.turn import Turn
 from clawdforge.gateway.workspace import make_workspace, remove_workspace
@@ -34,6 +34,15 @@ class RunLimits:
     min_timeout_secs: int
     max_timeout_secs: int
     store_prompts: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Used:
+    """What a run holds until it is tidied up."""
+
+    root: Path
+    slot: Slot
+    turn: Turn | None = None
 
 
 class Runs:
@@ -104,24 +113,21 @@ class Runs:
         slot = await self._slots.acquire(who.app.app_id)
         try:
             self._refuse_when_stopping()
-            run_id = f"run_{uuid.uuid4().hex}"
-            root = self._folder / run_id
-            workspace = await asyncio.to_thread(make_workspace, root, attachments)
+            start = self._start_of(request, agent, timeout_secs, who, arrived)
         except BaseException:
             slot.release()
             raise
-        turn = Turn(
-            run=self._start_of(request, run_id, agent, timeout_secs, who, arrived),
-            request=request,
-            workspace=workspace,
-            driver_of=self._agents.driver,
-            ledger=self._ledger,
-            clock=self._clock,
-            monotonic=self._monotonic,
+        used = _Used(root=self._folder / start.run_id, slot=slot)
+        task = self._owner.start(
+            self._carry_out(start, request, attachments, used), name=start.run_id, awaited=True
         )
-        task = self._owner.start(self._carry_out(turn, slot), name=run_id, awaited=True)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        # Not a `finally` in the task: one that is cancelled before its first step has none.
+        # And what is left to tidy up does not keep the caller waiting.
+        task.add_done_callback(
+            lambda _: self._owner.start(self._tidy_up(used), name=f"tidy-{start.run_id}")
+        )
         return await self._outcome(task)
 
     async def get(self, run_id: str, *, who: Caller) -> Run:
@@ -159,28 +165,51 @@ class Runs:
         for task in list(self._running):
             task.cancel()
 
-    async def _carry_out(self, turn: Turn, slot: Slot) -> RunOutcome:
-        """The run itself; what is left to tidy up afterwards does not keep the caller waiting."""
-        try:
-            outcome = await turn.take()
-            self._observe(turn.run.agent, outcome)
-            return outcome
-        finally:
-            self._owner.start(self._tidy_up(turn, slot), name=f"tidy-{turn.run.run_id}")
+    async def _carry_out(
+        self,
+        start: RunStart,
+        request: RunRequest,
+        attachments: Sequence[Attachment],
+        used: "_Used",
+    ) -> RunOutcome:
+        making = self._owner.start(
+            asyncio.to_thread(make_workspace, used.root, attachments),
+            name=f"make-{start.run_id}",
+            awaited=True,
+        )
+        turn = used.turn = Turn(
+            run=start,
+            request=request,
+            workspace=await finish(making),  # the thread goes on whoever is cancelled
+            driver_of=self._agents.driver,
+            ledger=self._ledger,
+            clock=self._clock,
+            monotonic=self._monotonic,
+        )
+        outcome = await turn.take()
+        self._observe(start.agent, outcome)
+        return outcome
 
-    async def _tidy_up(self, turn: Turn, slot: Slot) -> None:
+    async def _tidy_up(self, used: "_Used") -> None:
         try:
-            await turn.close()
-            await asyncio.to_thread(remove_workspace, turn.workspace.root)
+            if used.turn is not None:
+                await used.turn.close()
+            await asyncio.to_thread(remove_workspace, used.root)
         finally:
-            slot.release()
+            used.slot.release()
 
     async def _outcome(self, task: asyncio.Task[RunOutcome]) -> RunOutcome:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if task.cancelled() and caller is not None and not caller.cancelling():
+                raise _stopping() from None  # by `cancel_all`, before there was anything to record
             task.cancel()
-            await finish(task)
+            try:
+                await finish(task)
+            except ClawdforgeError as error:
+                log.warning("a cancelled run failed", extra={"reason": error.message})
             raise
 
     def _checked(self, request: RunRequest) -> tuple[str, int]:
@@ -196,7 +225,9 @@ class Runs:
             msg = f"files: more than {MAX_FILES}"
             raise InputError(msg, code="too_many_files")
         low, high = self._limits.min_timeout_secs, self._limits.max_timeout_secs
-        timeout = request.timeout_secs or self._limits.default_timeout_secs
+        timeout = request.timeout_secs
+        if timeout is None:
+            timeout = self._limits.default_timeout_secs
         if not low <= timeout <= high:
             msg = f"timeout_secs: must be from {low} to {high}"
             raise InputError(msg, code="invalid_timeout")
@@ -205,7 +236,6 @@ class Runs:
     def _start_of(
         self,
         request: RunRequest,
-        run_id: str,
         agent: str,
         timeout_secs: int,
         who: Caller,
@@ -214,7 +244,7 @@ class Runs:
         assert who.app is not None
         prompt = request.prompt.encode()
         return RunStart(
-            run_id=run_id,
+            run_id=f"run_{uuid.uuid4().hex}",
             app_id=who.app.app_id,
             app_name=who.app.name,
             agent=agent,
@@ -231,9 +261,12 @@ class Runs:
 
     def _refuse_when_stopping(self) -> None:
         if self._stopping:
-            msg = "the server is stopping"
-            raise BusyError(msg, code="stopping", retry_after_secs=5)
+            raise _stopping()
 
     def _remove_left_folders(self) -> None:
         for root in self._folder.glob("run_*"):
             remove_workspace(root)
+
+
+def _stopping() -> BusyError:
+    return BusyError("the server is stopping", code="stopping", retry_after_secs=5)

@@ -10,9 +10,15 @@ from dataclasses import dataclass, field
 from clawdforge.agents.driver import Driver, SessionSpec
 from clawdforge.core.events import Exited, Stop, TurnEnded
 from clawdforge.core.records import RunEnd, RunStart, RunState
-from clawdforge.core.run import RunOutcome, RunRequest, parse_result, with_attachments
+from clawdforge.core.run import (
+    RunOutcome,
+    RunRequest,
+    parse_result,
+    whole_text,
+    with_attachments,
+)
 from clawdforge.core.usage import Usage
-from clawdforge.errors import AgentError
+from clawdforge.errors import AgentError, StorageError
 from clawdforge.gateway.workspace import Workspace
 from clawdforge.store.ledger import Ledger
 from clawdforge.tasks import TaskOwner, finish
@@ -84,6 +90,12 @@ class Turn:
             end = await self._attempt(recorded)
         except asyncio.CancelledError:
             end = _End(state=RunState.CANCELLED, stop_reason="cancelled", error="cancelled")
+        except StorageError:
+            raise  # the start could not be recorded
+        except Exception:
+            # A bug of ours, but the run must not stay `running` in the ledger for it.
+            log.exception("a run failed inside the server", extra={"run": self.run.run_id})
+            end = _End(state=RunState.FAILED, stop_reason="error", error="internal error")
         concluding = self._owner.start(
             self._conclude(end, recorded, began), name="conclude", awaited=True
         )
@@ -151,8 +163,8 @@ class Turn:
             return await self._failed(event.text, usage=event.usage)
         return _End(
             state=RunState.DONE,
-            stop_reason=event.reason,
-            text=event.text or "",
+            stop_reason=whole_text(event.reason) if event.reason is not None else None,
+            text=whole_text(event.text or ""),
             usage=event.usage,
         )
 
@@ -163,7 +175,7 @@ class Turn:
         return _End(
             state=RunState.FAILED,
             stop_reason="error",
-            error=error[:MAX_ERROR_CHARS],
+            error=whole_text(error[:MAX_ERROR_CHARS]),
             usage=usage or Usage(),
         )
 

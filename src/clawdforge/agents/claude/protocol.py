@@ -15,6 +15,8 @@ from clawdforge.core.names import Effort, SystemMode
 from clawdforge.core.usage import Usage
 
 INITIALIZE_ID = "initialize"
+MAX_COUNT = 2**53
+"""A larger count is a mistake, and more than the ledger takes."""
 
 _STOPS = {
     "max_tokens": Stop.MAX_TOKENS,
@@ -169,9 +171,9 @@ def _text(value: Any) -> str | None:
 
 
 def _count(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value)
+    return int(value) if 0 <= value <= MAX_COUNT else None  # neither of NaN and infinity is
 
 
 def _cost(value: Any) -> int | None:

@@ -8,6 +8,8 @@ from clawdforge.core.events import Event, Ready, Stop, Text, TurnEnded, Unknown
 from clawdforge.core.usage import Usage
 
 VERSION = "1"
+MAX_COUNT = 2**53
+"""A larger count is a mistake, and more than the ledger takes."""
 
 
 def prompt_line(text: str, *, model: str | None = None, system: str | None = None) -> bytes:
@@ -76,7 +78,7 @@ class Decoder:
 
 def _output_tokens(usage: Any) -> int | None:
     match usage:
-        case {"output_tokens": int(count)} if count >= 0:
+        case {"output_tokens": int(count)} if 0 <= count <= MAX_COUNT:
             return count
     return None
 
