@@ -10,15 +10,22 @@ if TYPE_CHECKING:
     from clawdforge.client import RunInfo
 
 app = typer.Typer(
-    no_args_is_help=True,
+    invoke_without_command=True,
     help="See the runs of your app: state, agent, tokens, cost.",
 )
+
+
+@app.callback()
+def latest(context: typer.Context, as_json: AS_JSON = False) -> None:
+    """See the runs of your app: state, agent, tokens, cost. Alone: the latest."""
+    if context.invoked_subcommand is None:
+        list_runs(as_json=as_json)
 
 
 @app.command("list")
 def list_runs(
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=1000, metavar="N", help="How many at most.")
+        int, typer.Option("--limit", "-n", min=1, max=200, metavar="N", help="How many at most.")
     ] = 20,
     before: Annotated[
         str | None,
