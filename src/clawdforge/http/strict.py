@@ -104,7 +104,7 @@ class MetricsRoute(AppRoute):
             apps.authenticate_admin(token)
 
 
-def caller(request: Request) -> Caller:
+async def caller(request: Request) -> Caller:
     """Who asks: a FastAPI dependency for routes that need a token."""
     found: Caller = request.state.caller
     return found
