@@ -28,6 +28,7 @@ from clawdforge.processes.containment import MARK_VARIABLE  # noqa: E402
 from clawdforge.processes.detect import detect  # noqa: E402
 from clawdforge.processes.launcher import Processes  # noqa: E402
 
+SERVER_THREAD = "clawdforge-server"
 SETTLE_SECS = 2.0
 """How long what a test used may take to go away after it."""
 PR_SET_CHILD_SUBREAPER = 36
@@ -119,9 +120,13 @@ def _settled(problems: Callable[[], list[str]]) -> list[str]:
 
 
 def _leaked_threads(before: set[threading.Thread]) -> list[str]:
+    # The workers of a server that serves several tests come when they are needed.
+    serving = any(thread.name == SERVER_THREAD for thread in before)
     return _settled(
         lambda: [
-            f"thread {thread.name}" for thread in threading.enumerate() if thread not in before
+            f"thread {thread.name}"
+            for thread in threading.enumerate()
+            if thread not in before and not (serving and thread.name.startswith("asyncio_"))
         ]
     )
 

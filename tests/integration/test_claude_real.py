@@ -34,7 +34,7 @@ pytestmark = pytest.mark.real_agent
 
 RARE = "xylographer"
 """A word that is nowhere unless the prompt is."""
-SLEEP = "exec setsid python3 -c 'import time; time.sleep(300)'"
+SLEEP = "exec setsid --wait python3 -c 'import time; time.sleep(300)'"
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,12 @@ def test_answers_and_what_is_kept_of_them(tmp_path: Path, claude_bin: Path) -> N
 
 
 def test_attachments_are_read(tmp_path: Path, claude_bin: Path) -> None:
-    script = [CallTool("Read", {"file_path": "attachment-1.txt"}), Say("It says 42.")]
+    script: list[ScriptItem] = [
+        CallTool("Read", {"file_path": "attachment-1.txt"}),
+        Say("It says 42."),
+    ]
     with at_work(tmp_path, claude_bin, script) as place:
-        file = place.client.upload_file(b"the answer is 42\n", name="notes.TXT")
+        file = place.client.upload_file(b"the answer is 42\n", filename="notes.TXT")
         assert place.client.run("What does it say?", files=[file]).result == "It says 42."
         asked, told = place.api.requests
         assert "- attachment-1.txt" in asked.prompt
@@ -178,27 +181,19 @@ def test_failures_of_the_model(tmp_path: Path, claude_bin: Path, step: Step, sai
         assert place.client.get_run(failure.run_id).state == "failed"
 
 
-def test_the_prompt_is_in_no_command_line(tmp_path: Path, claude_bin: Path) -> None:
-    with (
-        at_work(tmp_path, claude_bin, [Stall()]) as place,
-        ThreadPoolExecutor() as pool,
-    ):
-        run = pool.submit(place.client.run, f"Hello {RARE}", system=f"You are a {RARE}.")
-        place.api.wait_for_requests(1)
-        lines = [" ".join(process.cmdline()) for process in agents()]
-        place.client.close()
-        with pytest.raises(Exception):  # noqa: B017 - however a closed client says it
-            run.result(20)
-    assert any(str(claude_bin) in line for line in lines)
-    assert not any(RARE in line for line in lines)
-
-
 def test_a_time_out_ends_the_grandchildren(tmp_path: Path, claude_bin: Path) -> None:
-    script = [CallTool("Bash", {"command": SLEEP, "description": "sleep"}), Always(Say("late"))]
+    script: list[ScriptItem] = [
+        CallTool("Bash", {"command": SLEEP, "description": "sleep"}),
+        Always(Say("late")),
+    ]
     with at_work(tmp_path, claude_bin, script) as place, ThreadPoolExecutor() as pool:
         allow(place, "Bash")
-        run = pool.submit(place.client.run, "x", timeout_secs=5)
+        secret = f"Do not tell {RARE}."
+        run = pool.submit(place.client.run, secret, system=secret, timeout_secs=5)
         eventually(is_sleeping, "the command does not start")
+        lines = [" ".join(process.cmdline()) for process in agents()]
+        assert any(str(claude_bin) in line for line in lines)
+        assert not any(RARE in line for line in lines), "a prompt is in a command line"
         with pytest.raises(RunFailure) as raised:
             run.result(30)
         assert (raised.value.status, raised.value.stop_reason) == (502, "timeout")
@@ -209,7 +204,7 @@ def test_a_time_out_ends_the_grandchildren(tmp_path: Path, claude_bin: Path) -> 
 
 def test_tools_that_need_permission_are_denied(tmp_path: Path, claude_bin: Path) -> None:
     outside = tmp_path / "made.txt"
-    script = [
+    script: list[ScriptItem] = [
         CallTools(
             [
                 CallTool("Write", {"file_path": str(outside), "content": "x"}),
@@ -230,14 +225,27 @@ def test_a_client_that_leaves_ends_its_agent(tmp_path: Path, claude_bin: Path) -
     with at_work(tmp_path, claude_bin, [Stall()]) as place:
         impatient = httpx.Timeout(10, read=2)
         headers = {"Authorization": f"Bearer {place.server.token}"}
-        with httpx.Client(timeout=impatient, trust_env=False) as http:
-            with pytest.raises(httpx.ReadTimeout):
-                http.post(f"{place.server.url}/run", json={"prompt": "x"}, headers=headers)
+        with (
+            httpx.Client(timeout=impatient, trust_env=False) as http,
+            pytest.raises(httpx.ReadTimeout),
+        ):
+            http.post(f"{place.server.url}/run", json={"prompt": "x"}, headers=headers)
         place.api.wait_for_requests(1)
         place.api.wait_for_hang_ups(1)
         eventually(place.all_gone, "the agent goes on without its client")
-        (row,) = place.client.list_runs().runs
+        (row,) = place.client.runs().runs
         assert row.state == "cancelled"
+
+
+def test_half_a_character_is_replaced(tmp_path: Path, claude_bin: Path) -> None:
+    script: list[ScriptItem] = [Say("half \ud83d here"), Always(Fail(status=400, message="\ud800"))]
+    with at_work(tmp_path, claude_bin, script) as place:
+        assert place.client.run("x").result in {
+            "half ? here",
+            "half \N{REPLACEMENT CHARACTER} here",
+        }
+        with pytest.raises(RunFailure):
+            place.client.run("x")
 
 
 def test_two_runs_at_once(tmp_path: Path, claude_bin: Path) -> None:

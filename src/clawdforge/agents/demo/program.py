@@ -137,6 +137,11 @@ def fail(message: str, code: int = EXIT_FAILED) -> int:
     return code
 
 
+def leave(code: str) -> int:
+    """End without an answer, and without waiting for the end of input."""
+    raise SystemExit(int(code or 1))
+
+
 def hang(_: str) -> int:
     """Never answer, until told to stop."""
     while True:
@@ -197,7 +202,7 @@ COMMANDS: dict[str, Callable[[str], int]] = {
     "/json": answer_json,
     "/slow": answer_slowly,
     "/fail": fail,
-    "/exit": lambda code: int(code or 1),
+    "/exit": leave,
     "/hang": hang,
     "/deaf": hang_deaf,
     "/garbage": write_garbage,

@@ -1,0 +1,58 @@
+"""A cheap load generator: keep-alive HTTP/1.1 over raw sockets, in a process of its own.
+
+    python benchmarks/load.py HOST PORT CONNECTIONS SECONDS < request
+
+Sends the bytes of `request` again and again on each connection and prints, as JSON, how many
+replies came, their statuses, and the time of each in milliseconds as percentiles.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+
+
+async def one_connection(
+    host: str, port: int, request: bytes, until: float, times: list[float], statuses: Counter[str]
+) -> None:
+    reader, writer = await asyncio.open_connection(host, port)
+    while (began := time.perf_counter()) < until:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line[15:])
+            for line in head.lower().split(b"\r\n")
+            if line[:15] == b"content-length:"
+        )
+        await reader.readexactly(length)
+        times.append((time.perf_counter() - began) * 1000)
+        statuses[head[9:12].decode()] += 1
+    writer.close()
+    await writer.wait_closed()
+
+
+async def load(host: str, port: int, connections: int, secs: float, request: bytes) -> None:
+    times: list[float] = []
+    statuses: Counter[str] = Counter()
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(connections):
+            group.create_task(one_connection(host, port, request, began + secs, times, statuses))
+    took = time.perf_counter() - began
+    times.sort()
+    print(
+        json.dumps(
+            {
+                "per_second": len(times) / took,
+                "p50_ms": times[len(times) // 2],
+                "p99_ms": times[int(len(times) * 0.99)],
+                "statuses": statuses,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    host, port, connections, secs = sys.argv[1:]
+    asyncio.run(load(host, int(port), int(connections), float(secs), sys.stdin.buffer.read()))

@@ -1,0 +1,91 @@
+"""Servers and programs under measurement, each in a clean environment of its own."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+START_SECS = 30.0
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A server that runs, and how to use it."""
+
+    url: str
+    token: str
+    process: psutil.Process
+    started_secs: float
+    """From the start of its process until it said that it listens."""
+
+
+def claude_program() -> str:
+    """The real `claude` of the development environment."""
+    spec = importlib.util.find_spec("claude_agent_sdk")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("claude is missing: make bench installs it")
+    return str(Path(spec.submodule_search_locations[0]) / "_bundled" / "claude")
+
+
+def clean_environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Nothing of this machine's own configuration."""
+    home.mkdir(exist_ok=True)
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", **(more or {})}
+
+
+@contextmanager
+def served(folder: Path, *argv: str, more: Mapping[str, str] | None = None) -> Iterator[Place]:
+    """A server as a child process: `clawdforge serve`, or another command in `argv`."""
+    data = folder / "data"
+    environ = clean_environment(folder / "home", more) | {
+        "CLAWDFORGE_DATA_DIR": str(data),
+        "CLAWDFORGE_PORT": "0",
+        "CLAWDFORGE_LOG_LEVEL": "warning",
+    }
+    command = argv or (sys.executable, "-m", "clawdforge", "serve")
+    began = time.perf_counter()
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            about = _announced(data / "server.json", child, began + START_SECS)
+            yield Place(
+                url=about["url"],
+                token=(data / "local-token").read_text(),
+                process=psutil.Process(child.pid),
+                started_secs=time.perf_counter() - began,
+            )
+        finally:
+            child.terminate()
+            child.wait(timeout=START_SECS)
+
+
+def load(place: Place, request: bytes, *, connections: int, secs: float) -> dict[str, float]:
+    """Put load on a route, from a process of its own."""
+    host, port = place.url.removeprefix("http://").split(":")
+    command = [sys.executable, str(HERE / "load.py"), host, port, str(connections), str(secs)]
+    done = subprocess.run(command, input=request, capture_output=True, check=True)
+    result = json.loads(done.stdout)
+    if set(result["statuses"]) != {"200"}:
+        sys.exit(f"replies other than 200: {result['statuses']}")
+    return {key: value for key, value in result.items() if key != "statuses"}
+
+
+def _announced(path: Path, child: "subprocess.Popen[bytes]", deadline: float) -> dict[str, str]:
+    while time.perf_counter() < deadline:
+        if child.poll() is not None:
+            sys.exit("the server did not start")
+        if path.exists():
+            about: dict[str, str] = json.loads(path.read_text())
+            return about
+        time.sleep(0.002)
+    sys.exit("the server did not start in time")
