@@ -162,7 +162,8 @@ def show(figures: Figures) -> None:
         row = figures[key]
         print(f"\n{title} ({row['pairs']} pairs)")
         print(
-            f"  directly {row['direct_median_ms']:8.1f} ms    through /run {row['run_median_ms']:8.1f} ms"
+            f"  directly {row['direct_median_ms']:8.1f} ms    "
+            f"through /run {row['run_median_ms']:8.1f} ms"
         )
         print(
             f"  added    {row['added_median_ms']:8.1f} ms median, {row['added_p99_ms']:.1f} ms p99"

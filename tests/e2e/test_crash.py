@@ -147,22 +147,22 @@ def eventually(condition: Callable[[], object], what: str, secs: float = WAIT_SE
         time.sleep(0.01)
 
 
-def children(mark: str) -> list[psutil.Process]:
-    """The agents and their descendants, by what the server put into their environment."""
+def children(mark: str) -> list[list[str]]:
+    """Command lines of the agents and their descendants, known by what their environment says."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
             if process.environ().get(MARK, "").startswith(mark):
-                found.append(process)
+                found.append(process.cmdline())
         except psutil.Error:
             continue
     return found
 
 
 def has_grandchild(mark: str) -> bool:
-    return any("time.sleep(" in " ".join(child.cmdline()[-1:]) for child in children(mark))
+    return any("time.sleep(" in " ".join(line[-1:]) for line in children(mark))
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def mark_of(folder: Folder) -> str:
 def is_at_work(folder: Folder) -> bool:
     """Whether an agent got a prompt."""
     return bool(folder.rows("SELECT 1 FROM runs WHERE state = 'running'")) and any(
-        "program.py" in " ".join(child.cmdline()) for child in children(mark_of(folder))
+        "program.py" in " ".join(line) for line in children(mark_of(folder))
     )
 
 

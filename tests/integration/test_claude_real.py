@@ -55,18 +55,21 @@ class Place:
         return not self.run_folders() and not agents()
 
 
-def agents() -> list[psutil.Process]:
-    """Every process below this one."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE
-    ]
+def agents() -> list[list[str]]:
+    """The command line of every process below this one."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.cmdline())
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 def is_sleeping() -> bool:
     """Whether the command of `SLEEP` runs: not the shell that was told to start it."""
-    return any(process.cmdline()[-1:] == ["import time; time.sleep(300)"] for process in agents())
+    return any(line[-1:] == ["import time; time.sleep(300)"] for line in agents())
 
 
 def eventually(condition: Callable[[], bool], what: str, secs: float = 20.0) -> None:
@@ -191,7 +194,7 @@ def test_a_time_out_ends_the_grandchildren(tmp_path: Path, claude_bin: Path) -> 
         secret = f"Do not tell {RARE}."
         run = pool.submit(place.client.run, secret, system=secret, timeout_secs=5)
         eventually(is_sleeping, "the command does not start")
-        lines = [" ".join(process.cmdline()) for process in agents()]
+        lines = list(map(" ".join, agents()))
         assert any(str(claude_bin) in line for line in lines)
         assert not any(RARE in line for line in lines), "a prompt is in a command line"
         with pytest.raises(RunFailure) as raised:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from clawdforge.config.folders import (
     ADMIN_TOKEN_FILE,
@@ -48,22 +47,8 @@ class DataFolder:
         Raises:
             StorageError: another server holds it (`code` `folder_in_use`).
         """
-        with self._lock_file() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                msg = f"another clawdforge server uses the data folder {self.path}"
-                hint = "stop it, or choose another folder with --data-dir or CLAWDFORGE_DATA_DIR"
-                raise StorageError(msg, code="folder_in_use", hint=hint) from error
+        with _locked(self.path), _locked(self.runs):
             yield
-
-    def _lock_file(self) -> TextIO:
-        path = self.path / _LOCK_FILE
-        try:
-            return path.open("a+")
-        except OSError as error:
-            msg = f"cannot use {path}: {error.strerror or error}"
-            raise StorageError(msg, hint="mend its permissions, or remove it") from error
 
     def admin_token(self) -> str:
         """The configured admin token, else the one kept here, made the first time."""
@@ -99,3 +84,21 @@ class DataFolder:
             token = prefix + secrets.token_urlsafe(size)
             write_private_file(self.path / name, token)
         return token
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    path = folder / _LOCK_FILE
+    try:
+        lock = path.open("a+")
+    except OSError as error:
+        msg = f"cannot use {path}: {error.strerror or error}"
+        raise StorageError(msg, hint="mend its permissions, or remove it") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            msg = f"another clawdforge server uses the data folder {folder}"
+            hint = "stop it, or choose another folder with --data-dir or CLAWDFORGE_DATA_DIR"
+            raise StorageError(msg, code="folder_in_use", hint=hint) from error
+        yield

@@ -144,10 +144,13 @@ class Files:
     async def remove_strays(self) -> int:
         """Remove files that the ledger does not know: uploads cut off by a crash. At start."""
         known = set(await self._ledger.file_names())
-        present = await asyncio.to_thread(os.listdir, self.folder)
+        present = await asyncio.to_thread(self._present)
         strays = [name for name in present if name not in known]
         await asyncio.to_thread(self._remove, strays)
         return len(strays)
+
+    def _present(self) -> list[str]:
+        return [entry.name for entry in os.scandir(self.folder) if entry.is_file()]
 
     def _remove(self, names: Sequence[str]) -> None:
         for name in names:
