@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from clawdforge.config.folders import (
@@ -47,7 +47,10 @@ class DataFolder:
         Raises:
             StorageError: another server holds it (`code` `folder_in_use`).
         """
-        with _locked(self.path), _locked(self.runs):
+        with ExitStack() as stack:
+            stack.enter_context(_locked(self.path))
+            if not self.runs.is_relative_to(self.path):
+                stack.enter_context(_locked(self.runs))
             yield
 
     def admin_token(self) -> str:
