@@ -1,9 +1,9 @@
 """A cheap load generator: keep-alive HTTP/1.1 over raw sockets, in a process of its own.
 
-    python benchmarks/load.py HOST PORT CONNECTIONS SECONDS < request
+    python benchmarks/load.py HOST PORT CONNECTIONS SECONDS RATE < request
 
-Sends the bytes of `request` again and again on each connection and prints, as JSON, how many
-replies came, their statuses, and the time of each in milliseconds as percentiles.
+Sends the bytes of `request` again and again on each connection, RATE times a second in all (0: as
+fast as replies come), and prints, as JSON, how many replies came, their statuses, and the time of each in milliseconds as percentiles.
 """
 
 import asyncio
@@ -14,10 +14,22 @@ from collections import Counter
 
 
 async def one_connection(
-    host: str, port: int, request: bytes, until: float, times: list[float], statuses: Counter[str]
+    host: str,
+    port: int,
+    request: bytes,
+    first: float,
+    until: float,
+    every_secs: float,
+    times: list[float],
+    statuses: Counter[str],
 ) -> None:
     reader, writer = await asyncio.open_connection(host, port)
+    due = first
     while (began := time.perf_counter()) < until:
+        if every_secs:
+            await asyncio.sleep(max(0.0, due - began))
+            # Late counts: the time runs from when the request should have gone out.
+            began, due = due, due + every_secs
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
@@ -32,13 +44,19 @@ async def one_connection(
     await writer.wait_closed()
 
 
-async def load(host: str, port: int, connections: int, secs: float, request: bytes) -> None:
+async def load(
+    host: str, port: int, connections: int, secs: float, rate: float, request: bytes
+) -> None:
     times: list[float] = []
     statuses: Counter[str] = Counter()
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
-        for _ in range(connections):
-            group.create_task(one_connection(host, port, request, began + secs, times, statuses))
+        for number in range(connections):
+            every = connections / rate if rate else 0.0
+            first = began + every * number / connections
+            group.create_task(
+                one_connection(host, port, request, first, began + secs, every, times, statuses)
+            )
     took = time.perf_counter() - began
     times.sort()
     print(
@@ -54,5 +72,6 @@ async def load(host: str, port: int, connections: int, secs: float, request: byt
 
 
 if __name__ == "__main__":
-    host, port, connections, secs = sys.argv[1:]
-    asyncio.run(load(host, int(port), int(connections), float(secs), sys.stdin.buffer.read()))
+    host, port, connections, secs, rate = sys.argv[1:]
+    body = sys.stdin.buffer.read()
+    asyncio.run(load(host, int(port), int(connections), float(secs), float(rate), body))

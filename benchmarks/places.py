@@ -69,10 +69,13 @@ def served(folder: Path, *argv: str, more: Mapping[str, str] | None = None) -> I
             child.wait(timeout=START_SECS)
 
 
-def load(place: Place, request: bytes, *, connections: int, secs: float) -> dict[str, float]:
+def load(
+    place: Place, request: bytes, *, connections: int, secs: float, rate: float = 0
+) -> dict[str, float]:
     """Put load on a route, from a process of its own."""
     host, port = place.url.removeprefix("http://").split(":")
     command = [sys.executable, str(HERE / "load.py"), host, port, str(connections), str(secs)]
+    command.append(str(rate))
     done = subprocess.run(command, input=request, capture_output=True, check=True)
     result = json.loads(done.stdout)
     if set(result["statuses"]) != {"200"}:

@@ -124,6 +124,8 @@ def throughput(folder: Path, secs: float) -> Figures:
                 for connections in (1, 16, 64):
                     row = load(place, request, connections=connections, secs=secs)
                     figures.setdefault(f"{name}, {connections} connections", {})[kind] = row
+                row = load(place, request, connections=16, secs=2 * secs, rate=200)
+                figures.setdefault(f"{name}, 200 a second", {})[kind] = row
     return figures
 
 
