@@ -3,7 +3,8 @@
     python benchmarks/load.py HOST PORT CONNECTIONS SECONDS RATE < request
 
 Sends the bytes of `request` again and again on each connection, RATE times a second in all (0: as
-fast as replies come), and prints, as JSON, how many replies came, their statuses, and the time of each in milliseconds as percentiles.
+fast as replies come), and prints, as JSON, how many replies came, their statuses, and the time of
+each in milliseconds as percentiles.
 """
 
 import asyncio

@@ -1,5 +1,8 @@
 """Bytes in, lines out: newline-delimited messages, bounded before memory is spent."""
 
+import json
+from typing import Any
+
 from clawdforge.errors import AgentProtocolError
 
 DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -50,3 +53,12 @@ class LineFramer:
         self._partial = []
         self._partial_bytes = 0
         return line.removesuffix(b"\r")
+
+
+def json_object(line: bytes) -> dict[str, Any] | None:
+    """A line as the JSON object it holds; None when it holds something else, or nothing."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

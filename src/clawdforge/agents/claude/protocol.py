@@ -13,6 +13,7 @@ from clawdforge.core.events import Event, Ready, Retry, Stop, Text, TurnEnded, T
 from clawdforge.core.money import micro_usd
 from clawdforge.core.names import Effort, SystemMode
 from clawdforge.core.usage import Usage
+from clawdforge.wire.framing import json_object
 
 INITIALIZE_ID = "initialize"
 MAX_COUNT = 2**53
@@ -77,11 +78,8 @@ class Decoder:
 
     def feed(self, line: bytes) -> list[Event]:
         """The events of one line."""
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
+        value = json_object(line)
+        if value is None:
             self.skipped += bool(line.strip())
             return []
         return list(self._events(value))

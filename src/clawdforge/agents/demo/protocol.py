@@ -6,6 +6,7 @@ from typing import Any
 
 from clawdforge.core.events import Event, Ready, Stop, Text, TurnEnded, Unknown
 from clawdforge.core.usage import Usage
+from clawdforge.wire.framing import json_object
 
 VERSION = "1"
 MAX_COUNT = 2**53
@@ -43,11 +44,8 @@ class Decoder:
 
     def feed(self, line: bytes) -> list[Event]:
         """The events of one line."""
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
+        value = json_object(line)
+        if value is None:
             self.skipped += bool(line.strip())
             return []
         return [self._event(value)]
