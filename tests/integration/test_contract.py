@@ -2,9 +2,11 @@
 statement, over real sockets."""
 
 import json
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,13 @@ def expire_files(ledger: Path) -> None:
         "ledger.execute('update files set expires_at = 1'); ledger.commit()"
     )
     subprocess.run([sys.executable, "-c", script, ledger], check=True)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
 
 
 class TestHealthz:
@@ -332,6 +341,23 @@ class TestFiles:
         before = set((server.data_dir / "files").iterdir())
         is_error(app.post("/files", content=content, headers={"Content-Type": kind}), 422)
         assert set((server.data_dir / "files").iterdir()) == before
+
+    def test_an_upload_that_is_cut_off_leaves_nothing(
+        self, server: RunningServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        folder = server.data_dir / "files"
+        before = set(folder.iterdir())
+        host, port = server.url.removeprefix("http://").split(":")
+        head = (
+            f"POST /files HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {server.token}\r\n"
+            "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 9000000\r\n\r\n"
+            '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        )
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(head.encode() + b"x" * 3_000_000)
+            wait_until(lambda: set(folder.iterdir()) != before)
+        wait_until(lambda: set(folder.iterdir()) == before)
+        assert not [record for record in caplog.records if record.exc_info]
 
     def test_needs_a_token(self, server: RunningServer) -> None:
         is_error(httpx.post(f"{server.url}/files", files={"file": b"x"}), 401)

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -65,6 +66,8 @@ class Door:
         noting = _noting(send, request_id, seen)
         try:
             await self._enter(scope, headers, receive, noting)
+        except ClientDisconnect:
+            pass  # in the middle of its body; noted below as 499
         except Exception:
             # The last resort: whatever it is, the caller gets a reply in our shape.
             log.exception("a request failed", extra={"request_id": request_id})
