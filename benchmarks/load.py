@@ -3,8 +3,8 @@
     python benchmarks/load.py HOST PORT CONNECTIONS SECONDS RATE < request
 
 Sends the bytes of `request` again and again on each connection, RATE times a second in all (0: as
-fast as replies come), and prints, as JSON, how many replies came, their statuses, and the time of
-each in milliseconds as percentiles.
+fast as replies come), and prints, as JSON, how many replies came, their statuses, percentiles of
+their times in milliseconds, and which share of a core the generator itself took.
 """
 
 import asyncio
@@ -63,7 +63,9 @@ async def load(
     print(
         json.dumps(
             {
+                "replies": len(times),
                 "per_second": len(times) / took,
+                "load_cpu_share": time.process_time() / took,
                 "p50_ms": times[len(times) // 2],
                 "p99_ms": times[int(len(times) * 0.99)],
                 "statuses": statuses,

@@ -6,15 +6,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 START_SECS = 30.0
 HERE = Path(__file__).parent
+
+Figures = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +25,18 @@ class Place:
     """A server that runs, and how to use it."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
     process: psutil.Process
-    started_secs: float
-    """From the start of its process until it said that it listens."""
+
+    def cpu_secs(self) -> float:
+        """What its process has used of the cores so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def wait_for_children(self) -> None:
+        """Return when no agent of the server lives any more."""
+        while self.process.children():
+            time.sleep(0.002)
 
 
 def claude_program() -> str:
@@ -49,38 +60,46 @@ def served(folder: Path, *argv: str, more: Mapping[str, str] | None = None) -> I
     environ = clean_environment(folder / "home", more) | {
         "CLAWDFORGE_DATA_DIR": str(data),
         "CLAWDFORGE_PORT": "0",
-        "CLAWDFORGE_LOG_LEVEL": "warning",
     }
     command = argv or (sys.executable, "-m", "clawdforge", "serve")
-    began = time.perf_counter()
-    with subprocess.Popen(
-        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as child:
+    # The log is written, as it is in use: a line for each request is part of its price.
+    with (
+        (folder / "log").open("ab") as log,
+        subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=log) as child,
+    ):
         try:
-            about = _announced(data / "server.json", child, began + START_SECS)
+            about = _announced(data / "server.json", child, time.perf_counter() + START_SECS)
             yield Place(
                 url=about["url"],
                 token=(data / "local-token").read_text(),
                 process=psutil.Process(child.pid),
-                started_secs=time.perf_counter() - began,
             )
         finally:
             child.terminate()
-            child.wait(timeout=START_SECS)
+            try:
+                child.wait(timeout=START_SECS)
+            except subprocess.TimeoutExpired:
+                child.kill()
 
 
 def load(
     place: Place, request: bytes, *, connections: int, secs: float, rate: float = 0
-) -> dict[str, float]:
+) -> Figures:
     """Put load on a route, from a process of its own."""
     host, port = place.url.removeprefix("http://").split(":")
     command = [sys.executable, str(HERE / "load.py"), host, port, str(connections), str(secs)]
     command.append(str(rate))
     done = subprocess.run(command, input=request, capture_output=True, check=True)
-    result = json.loads(done.stdout)
-    if set(result["statuses"]) != {"200"}:
-        sys.exit(f"replies other than 200: {result['statuses']}")
-    return {key: value for key, value in result.items() if key != "statuses"}
+    result: Figures = json.loads(done.stdout)
+    statuses = result.pop("statuses")
+    if set(statuses) != {"200"}:
+        sys.exit(f"replies other than 200: {statuses}")
+    return result
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that so many percent of them do not exceed."""
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
 def _announced(path: Path, child: "subprocess.Popen[bytes]", deadline: float) -> dict[str, str]:

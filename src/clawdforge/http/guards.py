@@ -1,15 +1,17 @@
 """Which requests are let through to the routes, by where they come from. Pure."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from clawdforge.core.peers import LOOPBACK, Network, admits, networks
 from clawdforge.errors import AccessError, ForbiddenError
 
 OPEN_PATHS = frozenset({"/healthz"})
 """Not behind the allow-list (the contract's decision): probes come from anywhere."""
+
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{0,5})?")
 
 
 class Guards:
@@ -58,10 +60,10 @@ class Guards:
 
     def _knows(self, host: str) -> bool:
         """Names can be made to point here by a page's owner (DNS rebinding); addresses cannot."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        found = _HOST.fullmatch(host)
+        if found is None:
             return False
+        name = (found["v6"] or found["name"]).lower()
         return name in self._hosts or name.endswith(".localhost") or _is_address(name)
 
     def _may_call_from(self, origin: str, host: str) -> bool:

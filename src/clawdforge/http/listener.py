@@ -1,17 +1,70 @@
 """The socket and the HTTP server on it: uvicorn, stopped and announced our way."""
 
+import http
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from clawdforge.errors import ConfigError
+from clawdforge.http.errors import error_body
 
 BACKLOG = 512
 SHUTDOWN_SECS = 5
 """How long open connections may take to end once no run is left."""
+MAX_HEAD_BYTES = 64 * 1024
+"""The longest request line and headers, beyond a first read; the door bounds the body."""
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a bound for what is not body, and our shape of errors."""
+
+    _undecided_bytes = 0
+    """What has arrived since the last whole head or piece of a body: the parser keeps it."""
+    _decided = False
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._decided = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its head is whole."""
+        self._decided = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of its body."""
+        self._decided = True
+        super().on_body(body)
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes, of one request or of several."""
+        self._decided = False
+        super().data_received(data)
+        self._undecided_bytes = 0 if self._decided else self._undecided_bytes + len(data)
+        if self._undecided_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            message = f"the request's head is larger than {MAX_HEAD_BYTES:,} bytes"
+            self._refuse(431, "head_too_large", message)
+
+    def send_400_response(self, msg: str) -> None:
+        """It was not HTTP."""
+        self._refuse(400, "invalid_http", msg)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        body = json.dumps(error_body(code, message)).encode()
+        head = (
+            f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 class HttpServer(uvicorn.Server):
@@ -21,7 +74,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=_Protocol,
                 loop="asyncio",
                 lifespan="off",
                 log_config=None,

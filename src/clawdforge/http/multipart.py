@@ -1,13 +1,14 @@
 """Uploads: multipart bodies (RFC 7578) written to disk while they arrive."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from clawdforge.errors import InputError, TooLargeError
@@ -51,7 +52,10 @@ class UploadReader:
         self._field: str | None = None
         self._value = bytearray()
         self._ended = False
-        self._parser = MultipartParser(_boundary(content_type), self._callbacks())
+        try:
+            self._parser = MultipartParser(_boundary(content_type), self._callbacks())
+        except FormParserError as error:
+            raise _invalid(error) from None
 
     async def read(self, stream: AsyncIterator[bytes]) -> Upload:
         """Take in the whole body. On any error nothing is left of the file.
@@ -75,9 +79,8 @@ class UploadReader:
     def _parse(self, chunk: bytes) -> None:
         try:
             self._parser.write(chunk)
-        except MultipartParseError as error:
-            msg = f"the body is not a valid multipart form: {error}"
-            raise InputError(msg, code="invalid_multipart") from None
+        except FormParserError as error:
+            raise _invalid(error) from None
 
     async def _finish(self) -> Upload:
         if not self._ended:
@@ -114,7 +117,9 @@ class UploadReader:
             raise storage_fault(error, "storing the file") from error
 
     def _remove(self) -> None:
-        if self._file is not None:
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):  # a full disk does not take the rest either
             self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -203,7 +208,12 @@ def ttl_of(form: str | None, query: int | None) -> int | None:
     if not digits.removeprefix("-").isascii() or not digits.removeprefix("-").isdigit():
         msg = f"{TTL_FIELD}: must be a whole number of seconds"
         raise InputError(msg, code="invalid_ttl")
-    return int(digits[:12])
+    return int(digits)
+
+
+def _invalid(error: FormParserError) -> InputError:
+    msg = f"the body is not a valid multipart form: {error}"
+    return InputError(msg, code="invalid_multipart")
 
 
 def _boundary(content_type: str) -> bytes:

@@ -7,14 +7,12 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from clawdforge.errors import ForbiddenError, InputError
+from clawdforge.errors import ForbiddenError, InputError, UnauthorizedError
 from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.caller import Caller
 from clawdforge.http.errors import BodyError
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-MAX_DEPTH = 64
 
 
 class StrictRequest(Request):
@@ -96,12 +94,11 @@ class MetricsRoute(AppRoute):
 
     def admit(self, request: Request) -> None:
         """Check for either."""
-        token = bearer(request)
         apps: Apps = request.app.state.apps
-        if token and token.startswith("cf_"):
+        try:
+            apps.authenticate_admin(bearer(request))
+        except UnauthorizedError:
             super().admit(request)
-        else:
-            apps.authenticate_admin(token)
 
 
 async def caller(request: Request) -> Caller:

@@ -1,0 +1,58 @@
+"""The figures, for people."""
+
+from added import PLAIN, RUN, SAME
+from idle import NEW, PEER
+from places import Figures
+
+
+def show(figures: Figures) -> None:
+    """Print everything that was measured."""
+    for key, title in (("claude", "the real claude"), ("demo", "the demo agent")):
+        _added(title, figures[key])
+    _routes(figures["routes"])
+    _idle(figures["idle"])
+
+
+def _added(title: str, row: Figures) -> None:
+    print(f"\n{title}: /run and directly, in turn, {row['rounds']} rounds; medians")
+    for name in (SAME, RUN, PLAIN):
+        if name in row["ways"]:
+            way = row["ways"][name]
+            print(f"  {name:42} answer {way['answer_ms']:7.1f} ms   gone {way['gone_ms']:7.1f} ms")
+    print(
+        f"  added to the answer: {row['added_median_ms']:.1f} ms median (aim: 10 ms), "
+        f"{row['added_p99_ms']:.1f} ms p99   ratio {row['ratio']:.2f}"
+    )
+
+
+def _routes(figures: Figures) -> None:
+    print("\nauthenticated requests over SQLite and over memory (aim: 1,000/s); medians")
+    print(
+        f"  {'':38} {'req/s':>6} {'memory':>6} {'ratio':>5}   p50, p99 ms    p99 of memory", end=""
+    )
+    print("   CPU ms each   load's core")
+    for name, row in figures["rows"].items():
+        ours, peer = row["sqlite"], row["memory"]
+        print(
+            f"  {name:38} {ours['per_second']:6.0f} {peer['per_second']:6.0f} "
+            f"{ours['per_second'] / peer['per_second']:5.2f}  {ours['p50_ms']:6.2f} "
+            f"{ours['p99_ms']:7.2f}  {peer['p99_ms']:7.2f} ({ours['p99_ms'] - peer['p99_ms']:+.1f})"
+            f"  {ours['cpu_ms']:6.2f} : {peer['cpu_ms']:.2f}   {ours['load_cpu_share']:8.0%}"
+        )
+    limit = figures["writes_per_second_of_the_disk"]
+    print(f"  one thread that only writes 1 KB files durably: {limit:.0f}/s")
+
+
+def _idle(figures: Figures) -> None:
+    print("\nthe idle server (limits: 120 MB, 1.5 s to the first reply); medians")
+    for name, row in figures.items():
+        print(
+            f"  {name:30} first reply {row['first_reply_s']:.2f} s   "
+            f"RSS {row['rss_mib']:.0f} MiB   PSS {row['pss_mib']:.0f} MiB"
+        )
+    ours, peer = figures[NEW], figures[PEER]
+    print(
+        "  ratio to the bare app: "
+        f"first reply {ours['first_reply_s'] / peer['first_reply_s']:.1f}, "
+        f"RSS {ours['rss_mib'] / peer['rss_mib']:.1f}"
+    )
