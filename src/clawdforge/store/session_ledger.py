@@ -1,0 +1,180 @@
+"""The port of the ledger's sessions: one owner each, an event log, and what is read of them.
+
+One machine is a cluster of one: the operations are those that many servers on one PostgreSQL
+need. A session belongs to a node (`claim`); its owner alone adds to it (`append`), under the
+epoch of its claim. A server that starts is a new incarnation, so what its predecessor owned is
+free to be claimed: recovery after a crash is takeover.
+
+Rules beyond those of `store.ledger`:
+
+* A node lives while its lease, renewed by `beat`, has not run out by the store's own clock, and
+  no newer incarnation of it has begun.
+* Epochs come from one sequence that only grows and are never used again.
+* `append` is fenced and idempotent: with an old epoch nothing is written; the same events
+  handed in again are passed over. In one session numbers have no gaps.
+* What `read` gives has been committed, and `wait_news` tells of it only then.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from clawdforge.core.records import AuditEntry
+from clawdforge.core.session_records import (
+    Append,
+    Claim,
+    Node,
+    Permission,
+    PermissionState,
+    Session,
+    StoredEvent,
+    Turn,
+)
+
+
+class SessionLedger(Protocol):
+    """The sessions' part of the ledger."""
+
+    # Ownership
+
+    async def beat(self, node: Node, lease_secs: float) -> None:
+        """Renew the node's lease, from now; the first time it begins to live.
+
+        A newer incarnation takes the place of an older one of the same `node_id`.
+
+        Raises:
+            ConflictError: an incarnation that began later has taken this one's place.
+        """
+        ...
+
+    async def leave(self, node: Node) -> None:
+        """The node stops: what it owned may be claimed. Nothing happens when it is not there."""
+        ...
+
+    async def claim(self, session_id: str, node: Node) -> Claim | None:
+        """Own a session under a new epoch. None: there is none, or its owner lives.
+
+        A node that claims what it owns already gets a new epoch, too. The node must live: one
+        without a lease claims nothing.
+        """
+        ...
+
+    async def release(self, session_id: str, epoch: int) -> bool:
+        """Give a session up; False when the epoch is an old one."""
+        ...
+
+    async def append(self, batch: Sequence[Append]) -> Collection[str]:
+        """Add to sessions. The ids of those that were added to: the others are fenced.
+
+        Each entry is written whole or not at all, whatever becomes of the others; they are
+        durable together.
+
+        Raises:
+            ConflictError: events that do not follow the session's newest one, or an idempotency
+                key that another turn of the session has. Nothing of the batch is written.
+        """
+        ...
+
+    async def read(self, session_id: str, *, after: int, limit: int) -> Sequence[StoredEvent]:
+        """The session's events with `seq > after`, in order."""
+        ...
+
+    async def reap(self, *, limit: int = 1000) -> Sequence[str]:
+        """Bury nodes whose lease has run out; sessions without a living owner that need one.
+
+        Those are the ones with a turn that is `running` or a permission that is `pending`,
+        oldest first. Others wait until somebody wants them.
+        """
+        ...
+
+    async def wait_news(self) -> Collection[str]:
+        """Wait until events have been added to sessions since the last call; their ids.
+
+        For one caller at a time. A cancelled wait loses nothing.
+
+        Raises:
+            StorageError: the ledger was closed.
+        """
+        ...
+
+    # Sessions
+
+    async def create_session(self, session: Session, audit: AuditEntry, *, max_open: int) -> bool:
+        """Add a session with its audit entry; False when `max_open` are open already.
+
+        Raises:
+            ConflictError: the id, or the app's `idempotency_key`, is in use.
+        """
+        ...
+
+    async def session(self, session_id: str) -> Session | None:
+        """One session, of whatever app: the caller checks whose it is."""
+        ...
+
+    async def session_of_key(self, app_id: str, key: str) -> Session | None:
+        """The app's session that was created with that idempotency key."""
+        ...
+
+    async def sessions(
+        self,
+        app_id: str,
+        *,
+        limit: int | None = None,
+        before: tuple[int, str] | None = None,
+        include_closed: bool = True,
+    ) -> Sequence[Session]:
+        """The app's sessions, newest first by (created_at, session_id).
+
+        `before`: only those that sort after this (created_at, session_id), for paging.
+        """
+        ...
+
+    async def count_open_sessions(self) -> int:
+        """How many sessions are open, of all apps."""
+        ...
+
+    async def idle_sessions(self, before: int, *, limit: int = 1000) -> Sequence[str]:
+        """Open sessions without a running turn, last used (else created) before that time."""
+        ...
+
+    async def closed_sessions(self, before: int, *, limit: int = 1000) -> Sequence[Session]:
+        """Sessions that were closed before that time, oldest first."""
+        ...
+
+    async def delete_session(self, session_id: str, audit: AuditEntry) -> bool:
+        """Remove a closed session with its turns, events and permissions; its audit stays.
+
+        False, and no audit entry, when there is none that is closed.
+        """
+        ...
+
+    # Turns
+
+    async def turn(self, session_id: str, turn: int) -> Turn | None:
+        """One turn."""
+        ...
+
+    async def turn_of_key(self, session_id: str, key: str) -> Turn | None:
+        """The turn that was asked for with that idempotency key."""
+        ...
+
+    async def turns(
+        self, session_id: str, *, limit: int, before: int | None = None
+    ) -> Sequence[Turn]:
+        """The session's turns, newest first; `before`: only those with a smaller number."""
+        ...
+
+    # Permissions
+
+    async def permission(self, permission_id: str) -> Permission | None:
+        """One question, of whatever app."""
+        ...
+
+    async def permissions(
+        self, app_id: str, *, limit: int, state: PermissionState | None = None
+    ) -> Sequence[Permission]:
+        """The app's questions, newest first by (asked_at, permission_id)."""
+        ...
+
+    async def audit_of(self, subject: str, *, limit: int = 1000) -> Sequence[AuditEntry]:
+        """The audit entries about one subject, oldest first."""
+        ...
