@@ -17,8 +17,11 @@ from typing import Protocol
 
 from clawdforge.agents.claude import driver as claude
 from clawdforge.agents.claude import protocol as claude_protocol
+from clawdforge.agents.claude.control import initialize, user_message
+from clawdforge.agents.claude.launch import arguments
 from clawdforge.agents.demo import driver as demo
 from clawdforge.agents.demo import protocol as demo_protocol
+from clawdforge.agents.driver import SessionSpec
 from clawdforge.client import Client
 from clawdforge.testing.model_api import Always, ModelApi, Say
 from places import Figures, Place, claude_program, clean_environment, percentile, served
@@ -106,11 +109,10 @@ def of_claude(folder: Path, rounds: int) -> Figures:
             return made
 
         same = Direct(
-            argv=[program, *claude_protocol.arguments(model="sonnet", effort=None)],
+            argv=[program, *arguments(SessionSpec(cwd=cwd, tmp=cwd, model="sonnet"))],
             env=claude.child_environment(plain_env),
             cwd=cwd,
-            line=claude_protocol.initialize(None, "append")
-            + claude_protocol.user_message(turn_id, "Hello"),
+            line=initialize(None, "append") + user_message(turn_id, "Hello"),
             decoder=decoder,
         )
         flags = ["-p", "--output-format", "json", "--no-session-persistence", "--model", "sonnet"]

@@ -4,7 +4,8 @@
     ├── ConfigError            the operator mends the configuration
     ├── InputError             the caller mends the request
     │   ├── NotFoundError      …there is no such thing (or it is another app's)
-    │   ├── ConflictError      …the name is taken
+    │   ├── GoneError          …it was there, and is closed for good
+    │   ├── ConflictError      …the name is taken, or something else is under way
     │   └── TooLargeError      …it is over a limit
     ├── AccessError            the caller needs another credential or address
     │   ├── UnauthorizedError  …no valid token
@@ -50,6 +51,12 @@ class NotFoundError(InputError):
     """There is no such thing, or it belongs to another app: the two look alike."""
 
     code = "not_found"
+
+
+class GoneError(InputError):
+    """It was there and is closed."""
+
+    code = "gone"
 
 
 class ConflictError(InputError):

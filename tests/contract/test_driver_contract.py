@@ -9,12 +9,12 @@ pytest.register_assert_rewrite("clawdforge.testing.driver_contract")
 
 from clawdforge.agents.claude.driver import ClaudeDriver  # noqa: E402
 from clawdforge.agents.claude.driver import child_environment as claude_environment  # noqa: E402
-from clawdforge.agents.demo.driver import (  # noqa: E402
-    DemoDriver,
+from clawdforge.agents.demo.agent import (  # noqa: E402
     child_environment,
     default_command,
+    demo_driver,
 )
-from clawdforge.agents.driver import SessionSpec  # noqa: E402
+from clawdforge.agents.driver import Driver, SessionSpec  # noqa: E402
 from clawdforge.agents.lines import Program  # noqa: E402
 from clawdforge.processes.launcher import Processes  # noqa: E402
 from clawdforge.testing.driver_contract import SECRET, Bench, DriverContract, obey  # noqa: E402
@@ -38,9 +38,9 @@ class TestDemo(DriverContract):
     def bench(self, processes: Processes, tmp_path: Path) -> Bench:
         environ = child_environment(service_environment(tmp_path))
 
-        def make(limit: int) -> DemoDriver:
+        def make(limit: int) -> Driver:
             program = Program(argv=default_command(), env=environ, max_output_bytes=limit)
-            return DemoDriver(processes, program)
+            return demo_driver(processes, program)
 
         return Bench(make=make, spec=spec(tmp_path))
 
@@ -55,7 +55,7 @@ class TestClaude(DriverContract):
             service = {**service_environment(tmp_path), **api.environment()}
             environ = claude_environment({**service, "CLAUDE_CODE_MAX_RETRIES": "0"})
 
-            def make(limit: int) -> ClaudeDriver:
+            def make(limit: int) -> Driver:
                 program = Program(argv=(str(claude_bin),), env=environ, max_output_bytes=limit)
                 return ClaudeDriver(processes, program)
 

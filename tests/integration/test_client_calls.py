@@ -21,9 +21,11 @@ from clawdforge.client import (
     BusyError,
     Client,
     ClosedError,
+    ClosedSession,
     ConflictError,
     FileToken,
     ForgeError,
+    GoneError,
     NotFoundError,
     ProtocolError,
     RequestError,
@@ -73,6 +75,7 @@ AGENT = {
 # Method, arguments, and an answer it understands.
 METHODS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "healthz": ((), {"ok": True, "claude_present": False, "claude_version": None}),
+    "readyz": ((), {"ok": True, "problem": None}),
     "run": (("hi",), RUN_OK),
     "upload_file": ((b"abc",), {"file_token": "ff_abc", "ttl_secs": 60, "size": 3}),
     "runs": ((), {"runs": [RUN_ROW], "count": 1, "next": "c1"}),
@@ -146,6 +149,14 @@ def test_healthz_sends_no_token(perform: Perform) -> None:
     assert "authorization" not in script.request.headers
 
 
+def test_a_server_that_takes_no_work_says_why(perform: Perform) -> None:
+    script = Script({"ok": False, "problem": "the server is stopping"}, status=503)
+    ready = perform(script, "readyz")
+    assert (ready.ok, ready.problem) == (False, "the server is stopping")
+    assert "authorization" not in script.request.headers
+    assert perform(Script({"ok": True, "problem": None}), "readyz").ok
+
+
 def test_run_sends_only_what_is_set_and_gives_the_ids(perform: Perform) -> None:
     script = Script(RUN_OK, x_run_id="run_1", x_request_id="req_1")
     result = perform(script, "run", "hi", model="", system="", system_mode="append")
@@ -191,9 +202,9 @@ def test_run_sends_all_that_is_set(perform: Perform) -> None:
     }
 
 
-@pytest.mark.parametrize(("given_secs", "silence"), [(None, 150), (5, 35), (1800, 1830)])
+@pytest.mark.parametrize(("given_secs", "silence"), [(None, None), (5, 60), (1800, 1855)])
 def test_a_run_is_waited_for_longer_than_it_may_take(
-    perform: Perform, given_secs: int | None, silence: int
+    perform: Perform, given_secs: int | None, silence: int | None
 ) -> None:
     script = Script(RUN_OK)
     perform(script, "run", "hi", timeout_secs=given_secs)
@@ -315,6 +326,7 @@ def test_tokens_are_made_listed_and_revoked_with_the_admin_token(perform: Perfor
     making = Script({"name": "app", "token": "cf_new", "ip_cidrs": ["10.0.0.0/8"]})
     app = perform(making, "create_token", "app", ["10.0.0.0/8"], scopes=["run"])
     assert (app.name, app.token, app.ip_cidrs) == ("app", "cf_new", ("10.0.0.0/8",))
+    assert app.scopes == ("run",)
     assert json.loads(making.request.content) == {
         "name": "app",
         "ip_cidrs": ["10.0.0.0/8"],
@@ -327,6 +339,16 @@ def test_tokens_are_made_listed_and_revoked_with_the_admin_token(perform: Perfor
     assert (revoking.request.method, revoking.request.url.path) == ("DELETE", "/admin/tokens/app")
     for script in (making, listing, revoking):
         assert script.request.headers["authorization"] == f"Bearer {ADMIN}"
+
+
+def test_the_scopes_of_a_new_app_are_what_the_server_says_else_what_was_asked(
+    perform: Perform,
+) -> None:
+    made = METHODS["create_token"][1]
+    assert perform(Script(made), "create_token", "app").scopes is None
+    assert perform(Script(made), "create_token", "app", scopes=["a"]).scopes == ("a",)
+    told = perform(Script(made | {"scopes": ["b"]}), "create_token", "app", scopes=["a"])
+    assert told.scopes == ("b",)
 
 
 @pytest.mark.parametrize("name", ["", "App", "../x", "a/b", "a\n", "a" * 65, "ä", " ", 7])
@@ -354,6 +376,7 @@ def test_revoking_needs_an_explicit_ok(perform: Perform, answer: Any) -> None:
         (403, AuthError, errors.AccessError),
         (404, NotFoundError, errors.NotFoundError),
         (409, ConflictError, errors.ConflictError),
+        (410, GoneError, ClosedSession),
         (413, ApiError, ForgeError),
         (422, ApiError, ForgeError),
         (429, BusyError, errors.BusyError),
@@ -609,7 +632,7 @@ async def test_a_closed_async_client_says_so(method: str) -> None:
     assert script.requests == []
 
 
-@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"healthz"}))
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"healthz", "readyz"}))
 def test_without_a_token_nothing_is_sent(method: str, tmp_path: Any) -> None:
     script = Script(METHODS[method][1])
     transport = httpx.MockTransport(script)

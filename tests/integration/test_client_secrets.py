@@ -20,14 +20,22 @@ from clawdforge.client import (
     ApiError,
     AppToken,
     AsyncClient,
+    AsyncEventStream,
+    AsyncSession,
+    AsyncTurnStream,
     Client,
+    EventStream,
     FileToken,
     ForgeError,
     Secret,
+    Session,
     TransportError,
+    TurnStream,
+    events,
 )
 from clawdforge.client import errors as client_errors
 from clawdforge.errors import ClawdforgeError
+from clawdforge.wire import forge_events
 
 URL = "http://127.0.0.1:8800"
 TOKEN = "cf_hush-hush-hush"
@@ -73,6 +81,12 @@ def test_every_error_is_public_and_in_the_tree() -> None:
         assert name in (client_errors.__doc__ or "")
 
 
+def test_events_are_public() -> None:
+    kinds = forge_events.Event.__subclasses__()
+    assert {kind.__name__ for kind in kinds} <= set(events.__all__)
+    assert events.__all__ == sorted(events.__all__)
+
+
 def test_both_clients_have_the_same_methods_and_arguments() -> None:
     def surface(kind: type[Any]) -> dict[str, list[str]]:
         return {
@@ -81,13 +95,20 @@ def test_both_clients_have_the_same_methods_and_arguments() -> None:
             if inspect.isfunction(value) and not name.startswith("_")
         }
 
-    assert surface(Client) == surface(AsyncClient)
-    assert list(inspect.signature(Client).parameters) == list(
-        inspect.signature(AsyncClient).parameters
-    )
-    for name in surface(Client):
-        assert getattr(Client, name).__doc__
-        assert getattr(AsyncClient, name).__doc__
+    pairs: list[tuple[type[Any], type[Any]]] = [
+        (Client, AsyncClient),
+        (Session, AsyncSession),
+        (EventStream, AsyncEventStream),
+        (TurnStream, AsyncTurnStream),
+    ]
+    for blocking, awaited in pairs:
+        assert surface(blocking) == surface(awaited)
+        assert list(inspect.signature(blocking).parameters) == list(
+            inspect.signature(awaited).parameters
+        )
+        for name in surface(blocking):
+            assert getattr(blocking, name).__doc__
+            assert getattr(awaited, name).__doc__
 
 
 def test_importing_the_package_loads_no_http_library() -> None:
@@ -140,10 +161,23 @@ def test_a_client_hides_its_tokens(kind: type[Any]) -> None:
     client = kind(URL, TOKEN, admin_token=ADMIN, environ={})
     assert repr(client) == f"<{kind.__name__} url='{URL}' token=<hidden> admin_token=<hidden>>"
     assert hides(shown(client))
-    assert hides(repr(vars(client._http)))
+    assert hides(repr(vars(client._connection._http)))
     for copied in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="pickled or copied"):
             copied(client)
+    _close(client)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_session_hides_its_clients_tokens(kind: type[Any]) -> None:
+    client = kind(URL, TOKEN, admin_token=ADMIN, environ={})
+    session = client.session("s-1")
+    assert "id='s-1'" in repr(session)
+    for thing in (session, session.stream("hi"), session.events()):
+        assert hides(shown(thing))
+        assert hides(repr(vars(thing)))
+    with pytest.raises(TypeError, match="pickled or copied"):
+        pickle.dumps(session)
     _close(client)
 
 
@@ -181,7 +215,7 @@ def test_errors_and_their_tracebacks_show_no_token(
         assert hides(shown(error) + repr(vars(error)))
         told = traceback.TracebackException.from_exception(error, capture_locals=True)
         inside = "".join(told.format())
-        assert "_send" in inside
+        assert "in send" in inside
         assert hides(inside.partition("clawdforge/client")[2])
 
 

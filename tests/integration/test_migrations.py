@@ -8,12 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from clawdforge.core.records import RunState
 from clawdforge.errors import LedgerCorruptError, StorageError
 from clawdforge.store.migrate import (
     HEAD_REVISION,
@@ -24,6 +26,7 @@ from clawdforge.store.migrate import (
 )
 from clawdforge.store.schema import metadata
 from clawdforge.store.sqlite import SqliteLedger
+from clawdforge.testing.ledger_contract import a_session, an_entry
 
 OPEN_AND_TELL = """
 import asyncio, sys
@@ -36,6 +39,17 @@ async def main():
 
 asyncio.run(main())
 print("alembic" in sys.modules)
+"""
+
+OLD_ROWS = """
+INSERT INTO apps (app_id, name, token_digest, ip_cidrs, scopes, created_at)
+    VALUES ('a1', 'shop', 'd', '[]', '["run"]', 1);
+INSERT INTO files VALUES ('t', 'a1', 'f1', 'o', 1, 'x', 1, 2);
+INSERT INTO runs (run_id, app_id, app_name, agent, prompt_bytes, prompt_sha256, prompt_text,
+                  file_count, timeout_secs, started_at, waited_ms, state, duration_ms, ended_at)
+    VALUES ('r1', 'a1', 'shop', 'claude', 5, 'x', 'hello', 0, 9, 1, 0, 'done', 7, 2);
+INSERT INTO audit (at, actor, action, subject, detail)
+    VALUES (1, 'admin', 'app.create', 'shop', '{}');
 """
 
 
@@ -141,6 +155,56 @@ class TestUpgrade:
             connection.execute(made_by)
             with pytest.raises(LedgerCorruptError):
                 revision_of(connection)
+
+
+class TestFromTheFirstTables:
+    """A ledger of clawdforge at revision 0001, with something in every table."""
+
+    @pytest.fixture
+    def old(self, tmp_path: Path) -> Path:
+        path = tmp_path / "ledger.db"
+        config = scripts_config()
+        engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+        with closing(connect(path)) as raw:
+            raw.executescript(OLD_ROWS)
+        return path
+
+    async def test_everything_is_there_and_sessions_can_be_made(self, old: Path) -> None:
+        async with SqliteLedger(old) as ledger:
+            (app,) = await ledger.live_apps()
+            assert (app.app_id, app.scopes, app.policy) == ("a1", ("run",), None)
+            assert set(await ledger.file_names()) == {"f1"}
+            (run,) = await ledger.runs("a1", limit=9)
+            assert (run.state, run.start.prompt_text) == (RunState.DONE, "hello")
+            assert [entry.action for entry in await ledger.audit_of("shop")] == ["app.create"]
+            assert await ledger.create_session(a_session(), an_entry(), max_open=1)
+
+    def test_it_ends_as_a_new_one_begins(self, old: Path, tmp_path: Path) -> None:
+        fresh = tmp_path / "fresh.db"
+        upgrade(lambda: connect(fresh), None)
+        upgrade(lambda: connect(old), "0001")
+        assert tables_of(old) == tables_of(fresh)
+        with closing(connect(old)) as connection:
+            assert revision_of(connection) == HEAD_REVISION
+
+    def test_a_disk_that_is_full_leaves_the_old_ledger(self, old: Path) -> None:
+        before = tables_of(old)
+
+        def full() -> sqlite3.Connection:
+            connection = connect(old)
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count={pages + 3}")
+            return connection
+
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            upgrade(full, "0001")
+        assert tables_of(old) == before
+        with closing(connect(old)) as connection:
+            assert revision_of(connection) == "0001"
+            assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
 
 
 class TestOpening:

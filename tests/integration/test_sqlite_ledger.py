@@ -20,7 +20,8 @@ import pytest
 from clawdforge.core.records import RunState
 from clawdforge.errors import ConflictError, InputError, StorageError
 from clawdforge.store.lane import Job, Lane
-from clawdforge.store.sqlite import READERS, SqliteLedger
+from clawdforge.store.sqlite import SqliteLedger
+from clawdforge.store.sqlite_lanes import READERS
 from clawdforge.store.writer import commit_together
 from clawdforge.testing.ledger_contract import (
     NOT_UNICODE,

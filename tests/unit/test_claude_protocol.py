@@ -8,17 +8,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawdforge.agents.claude.protocol import (
-    INITIALIZE_ID,
-    Decoder,
-    arguments,
-    initialize,
-    user_message,
+from clawdforge.agents.claude.control import INITIALIZE_ID, initialize, user_message
+from clawdforge.agents.claude.launch import arguments
+from clawdforge.agents.claude.protocol import Decoder
+from clawdforge.agents.driver import SessionSpec
+from clawdforge.core.events import (
+    Ask,
+    Event,
+    Ready,
+    Retry,
+    Stop,
+    Text,
+    ToolCall,
+    TurnEnded,
+    TurnStarted,
+    Unknown,
 )
-from clawdforge.core.events import Event, Ready, Retry, Stop, Text, TurnEnded, TurnStarted, Unknown
 from clawdforge.core.names import SystemMode
 
 RECORDINGS = Path(__file__).parents[1] / "fixtures" / "claude-stream-json"
+TYPES = ["result", "assistant", "user", "system", "stream_event", "command_lifecycle", "x"]
+TYPES += ["control_response", "control_request", "control_cancel_request"]
+SUBTYPES = ["init", "api_retry", "success", "status", "background_tasks_changed"]
+SUBTYPES += ["compact_boundary", "task_started"]
 json_value = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -50,7 +62,8 @@ def fed(*messages: Any, turn_id: str | None = "t1") -> list[Event]:
 
 def test_success() -> None:
     events = heard("permission_allow")
-    assert events[0] == Ready(version="2.1.316")
+    assert isinstance(events[0], Ready)
+    assert (events[0].version, events[0].agent_session_id) == ("2.1.316", None)
     assert isinstance(events[1], TurnStarted)
     assert (events[1].turn_id, events[1].model) == ("t1", "claude-opus-5-5")
     (end,) = ends(events)
@@ -65,7 +78,8 @@ def test_success() -> None:
 
 def test_partial_messages_change_nothing() -> None:
     whole, partial = heard("permission_allow"), heard("permission_allow_partial")
-    assert texts(partial) == texts(whole)
+    assert "".join(texts(partial)) == "".join(texts(whole))
+    assert len(texts(partial)) > len(texts(whole))
     assert ends(partial) == ends(whole)
 
 
@@ -110,10 +124,27 @@ def test_the_agents_own_turn_before_ours_leaves_ours_open() -> None:
     assert (first.turn_id, second.turn_id) == (None, "t1")
 
 
-def test_permission_requests_are_kept_as_unknown() -> None:
-    unknown = [event.raw for event in heard("permission_allow") if isinstance(event, Unknown)]
-    asked = [raw for raw in unknown if raw["type"] == "control_request"]
-    assert asked[0]["request"]["subtype"] == "can_use_tool"
+def test_what_nobody_can_be_asked_is_refused_at_once() -> None:
+    decoder = Decoder()
+    events = []
+    for line in (RECORDINGS / "permission_allow.ndjson").read_bytes().splitlines():
+        events += decoder.feed(line)
+    assert not any(isinstance(event, Ask) for event in events)
+    (answer,) = map(json.loads, decoder.take_output().splitlines())
+    assert answer["response"]["response"]["behavior"] == "deny"
+
+
+def test_tool_calls_are_told_whole() -> None:
+    called, done = (event for event in heard("permission_allow") if isinstance(event, ToolCall))
+    assert (called.name, called.kind, called.status) == ("Bash", "execute", "pending")
+    assert called.args == {"command": "echo hi > note.txt; ls", "description": "Write a note"}
+    assert (done.call_id, done.status) == (called.call_id, "completed")
+    assert "note.txt" in done.result
+
+
+def test_recordings_hold_nothing_unknown() -> None:
+    for recording in RECORDINGS.glob("*.ndjson"):
+        assert not any(isinstance(event, Unknown) for event in heard(recording.stem)), recording
 
 
 @pytest.mark.parametrize(
@@ -181,9 +212,27 @@ def test_absurd_numbers_are_no_numbers(count: str) -> None:
 
 @given(
     st.fixed_dictionaries(
-        {"type": st.sampled_from(["result", "assistant", "system", "control_response", "x"])},
+        {"type": st.sampled_from(TYPES)},
         optional={
-            "subtype": st.sampled_from(["init", "api_retry", "success"]) | json_value,
+            "subtype": st.sampled_from(SUBTYPES) | json_value,
+            "event": st.fixed_dictionaries({"type": json_value, "delta": json_value}) | json_value,
+            "request": st.fixed_dictionaries(
+                {"subtype": st.just("can_use_tool"), "input": json_value, "tool_name": json_value}
+            )
+            | json_value,
+            "request_id": json_value,
+            "command_uuid": st.just("t1") | json_value,
+            "state": st.sampled_from(["queued", "started", "cancelled"]) | json_value,
+            "tasks": json_value,
+            "user_message_uuids": json_value,
+            "modelUsage": json_value,
+            "model_usage_since_last_result": json_value,
+            "tool_use_result": json_value,
+            "parent_tool_use_id": json_value,
+            "session_id": json_value,
+            "capabilities": json_value,
+            "compact_metadata": json_value,
+            "permissionMode": json_value,
             "message": st.fixed_dictionaries({"content": json_value}) | json_value,
             "response": st.fixed_dictionaries({"request_id": st.just("initialize")}) | json_value,
             "usage": st.dictionaries(
@@ -201,8 +250,13 @@ def test_absurd_numbers_are_no_numbers(count: str) -> None:
     | json_value
 )
 def test_no_json_raises(message: Any) -> None:
-    fed(message)
-    fed(message, turn_id=None)
+    line = json.dumps(message).encode()
+    for decoder in (Decoder(), Decoder(session_id="s", asks=True, kept=True, resuming=True)):
+        decoder.feed(line)
+        decoder.expect("t1")
+        decoder.feed(line)
+        decoder.take_output()
+        decoder.lost()
 
 
 @given(st.binary())
@@ -226,11 +280,17 @@ def test_every_prompt_ends_exactly_once(steps: list[str]) -> None:
     assert [turn_id for turn_id in ended if turn_id is not None] == prompts
 
 
-def test_arguments() -> None:
-    plain = arguments(model=None, effort=None)
+def flags(**spec: Any) -> list[str]:
+    return arguments(SessionSpec(cwd=Path("/w"), tmp=Path("/t"), **spec))
+
+
+def test_the_flags_of_a_single_turn() -> None:
+    plain = flags()
     assert "--model" not in plain
     assert "--no-session-persistence" in plain
-    full = arguments(model="opus", effort="high")
+    assert "--include-partial-messages" not in plain
+    assert "--permission-prompt-tool" not in plain
+    full = flags(model="opus", effort="high")
     assert full[len(plain) :] == ["--model", "opus", "--effort", "high"]
     assert not any("dangerous" in flag or "bypass" in flag for flag in full)
 

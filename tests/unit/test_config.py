@@ -220,15 +220,169 @@ def test_rows_hide_secrets_and_explain_everything() -> None:
 
 def test_every_setting_has_a_variable() -> None:
     for name, default in msgspec.structs.asdict(loaded()).items():
-        if name == "agents":
+        if name in {"agents", "mcp_servers", "secrets"}:
             continue
         variable = {"admin_token": "ADMIN_BOOTSTRAP_TOKEN", "acpx_bin": "ACPX_BIN"}.get(
             name, "ALLOW_CIDRS" if name == "allow_cidrs" else f"CLAWDFORGE_{name.upper()}"
         )
-        text = {"allow_cidrs": "10.0.0.0/8", "default_agent": "demo", "log_level": "debug"}.get(
-            name, {"log_format": "json", "store_prompts": "1"}.get(name, "7")
-        )
+        text = {
+            "allow_cidrs": "10.0.0.0/8",
+            "default_agent": "demo",
+            "log_level": "debug",
+            "log_format": "json",
+            "store_prompts": "1",
+            "permissions": "deny",
+            "max_permissions": "ask",
+            "workspace_roots": "/srv",
+        }.get(name, "7")
         assert getattr(loaded(environ={variable: text}), name) != default, name
+
+
+def test_an_unknown_flag_and_what_was_meant() -> None:
+    error = refused(max_active_agent=3)
+    assert "'max_active_agent'" in error.message
+    assert error.hint == "did you mean 'max_active_agents'?"
+    assert "'nonsense'" in refused(nonsense=None).message  # also one that is not given
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e99"])
+def test_seconds_are_a_sensible_number(text: str) -> None:
+    assert "cancel_grace_secs" in refused(environ={"CLAWDFORGE_CANCEL_GRACE_SECS": text}).message
+
+
+def test_seconds_may_be_fractions(written: Written) -> None:
+    assert loaded(environ={"CLAWDFORGE_CANCEL_GRACE_SECS": "0.25"}).cancel_grace_secs == 0.25
+    assert loaded(written("hibernate_after_secs = 0")).hibernate_after_secs == 0
+    assert "agent_start_secs" in refused(agent_start_secs=0).message
+
+
+def test_the_default_permissions_are_within_the_widest() -> None:
+    assert loaded().permissions == "allow-reads"
+    assert loaded(max_permissions="deny").permissions == "deny"
+    assert loaded(permissions="allow-all", max_permissions="ask").permissions == "ask"
+    assert "permissions" in refused(permissions="everything").message
+
+
+def test_workspace_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    roots = "~/code, /srv/git,https://example.org/team, git@example.org:team,ssh://h/x,file:///srv"
+    assert loaded(environ={"CLAWDFORGE_WORKSPACE_ROOTS": roots}).workspace_roots == (
+        f"{tmp_path}/code", "/srv/git", "https://example.org/team", "git@example.org:team",
+        "ssh://h/x", "file:///srv",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("root", ["code", "./code", "http://h/x", "ext::sh -c id", "https://", ""])
+def test_bad_workspace_roots(root: str) -> None:
+    assert "workspace_roots" in refused(workspace_roots=(root,)).message
+
+
+def test_what_an_agent_of_acp_needs(written: Written) -> None:
+    agent = loaded(
+        written(
+            "[agents.x]\ndriver = 'acpx'\nagent = 'codex'\nflavour = 'codex'\nauth_method = 'key'"
+        )
+    ).agents["x"]
+    assert (agent.agent, agent.flavour, agent.auth_method) == ("codex", "codex", "key")
+
+
+MCP = """
+[mcp_servers.files]
+command = "mcp-files"
+args = ["--root", "/srv"]
+env = ["FILES_KEY"]
+apps = ["reviewer"]
+
+[mcp_servers.tracker]
+url = "https://tracker.example.org/mcp"
+headers = { Authorization = "Bearer ${TRACKER_TOKEN}", X-Team = "core" }
+"""
+
+
+def test_mcp_servers_get_their_values_from_the_environment(written: Written) -> None:
+    servers = loaded(written(MCP)).mcp_servers
+    environ = {"FILES_KEY": SECRET, "TRACKER_TOKEN": "abc", "OTHER": "x"}
+    assert servers["files"].variables("files", environ) == {"FILES_KEY": SECRET}
+    assert servers["tracker"].filled_headers("tracker", environ) == {
+        "Authorization": "Bearer abc", "X-Team": "core",
+    }  # fmt: skip
+    assert servers["files"].apps == ("reviewer",)
+    assert "TRACKER" not in repr(servers["tracker"])
+
+
+def test_a_variable_that_is_not_set_is_named_when_it_is_needed(written: Written) -> None:
+    servers = loaded(written(MCP)).mcp_servers
+    with pytest.raises(ConfigError, match=r"mcp_servers.files.env: the variable FILES_KEY is not"):
+        servers["files"].variables("files", {})
+    with pytest.raises(ConfigError, match=r"headers.Authorization: the variable TRACKER_TOKEN"):
+        servers["tracker"].filled_headers("tracker", {"TRACKER_TOKEN": ""})
+    with pytest.raises(ConfigError, match="cannot stand in a header") as raised:
+        servers["tracker"].filled_headers("tracker", {"TRACKER_TOKEN": f"{SECRET}\r\nX: y"})
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x", ""),
+        ("x", "command = 'a'\nurl = 'https://h'"),
+        ("x", "url = 'https://h'\nargs = ['a']"),
+        ("x", "url = 'https://h'\nenv = ['A']"),
+        ("x", "command = 'a'\nheaders = { A = 'b' }"),
+        ("x", "url = 'ftp://h'"),
+        ("x", "url = 'https://'"),
+        ("x", "url = 'https://h:port'"),
+        ("x", f"url = 'https://user:{SECRET}@h'"),
+        ("x", f"command = 'a'\nenv = ['A={SECRET}']"),
+        ("x", "command = 'a'\nenv = ['CLAWDFORGE_ADMIN_TOKEN']"),
+        ("x", "command = 'a'\nenv = ['ADMIN_BOOTSTRAP_TOKEN']"),
+        ("x", f"url = 'https://h'\nheaders = {{ Authorization = '{SECRET}' }}"),
+        ("x", f"url = 'https://h'\nheaders = {{ X-Api-Key = '{SECRET}' }}"),
+        ("x", "url = 'https://h'\nheaders = { A = \"${not a name}\" }"),
+        ("x", "url = 'https://h'\nheaders = { A = \"b\\r\\nC: d\" }"),
+        ("x", "url = 'https://h'\nheaders = { 'A:' = 'b' }"),
+        ("x", "comand = 'a'"),
+        ("'-x'", "command = 'a'"),
+        ("'a b'", "command = 'a'"),
+    ],
+)
+def test_bad_mcp_servers(written: Written, name: str, text: str) -> None:
+    error = refused(written(f"[mcp_servers.{name}]\n{text}"))
+    assert "mcp_servers" in error.message
+    assert SECRET not in f"{error.message}{error.hint}"
+
+
+def test_secrets(written: Written) -> None:
+    secrets = loaded(
+        written(
+            "[secrets.github]\nenv = 'GITHUB_FOR_AGENTS'\nagent_env = 'GITHUB_TOKEN'\n"
+            "apps = ['a']\n[secrets.npm]\nenv = 'NPM_TOKEN'\n"
+        )
+    ).secrets
+    github, npm = secrets["github"], secrets["npm"]
+    assert (github.target, github.apps) == ("GITHUB_TOKEN", ("a",))
+    assert (npm.target, npm.apps) == ("NPM_TOKEN", None)
+    assert github.value("github", {"GITHUB_FOR_AGENTS": SECRET}) == SECRET
+    with pytest.raises(ConfigError, match=r"secrets.npm: the variable NPM_TOKEN is not set"):
+        npm.value("npm", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x", ""),
+        ("x", f"env = 'my secret {SECRET}'"),
+        ("x", "env = 'CLAWDFORGE_ADMIN_TOKEN'"),
+        ("x", "env = 'A'\nagent_env = 'B C'"),
+        ("x", "env = 'A'\napps = 'b'"),
+        ("x", f"env = 'A'\nvalue = '{SECRET}'"),
+        ("'a b'", "env = 'A'"),
+    ],
+)
+def test_bad_secrets(written: Written, name: str, text: str) -> None:
+    error = refused(written(f"[secrets.{name}]\n{text}"))
+    assert "secrets" in error.message
+    assert SECRET not in f"{error.message}{error.hint}"
 
 
 def test_private_files(tmp_path: Path) -> None:

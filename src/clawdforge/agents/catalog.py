@@ -1,39 +1,38 @@
-"""Which agents there are: the configuration's, each with the driver that speaks its language."""
+"""Which agents there are: the configuration's, and those known to us whose program is here."""
 
-import asyncio
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clawdforge.agents.claude.driver import ClaudeDriver
-from clawdforge.agents.claude.driver import child_environment as claude_environment
-from clawdforge.agents.demo.driver import DemoDriver, default_command
-from clawdforge.agents.demo.driver import child_environment as demo_environment
-from clawdforge.agents.demo.protocol import VERSION as DEMO_VERSION
+from clawdforge.agents.acp.driver import AcpDriver
+from clawdforge.agents.demo.agent import VERSION as DEMO_VERSION
 from clawdforge.agents.driver import AgentStatus, Driver
+from clawdforge.agents.kinds import CLAUDE, KINDS, is_claude, preset_agent, preset_kind
 from clawdforge.agents.lines import Program
+from clawdforge.agents.plugins import DriverKind, find_plugin, plugin_names
+from clawdforge.agents.presets import PRESETS
+from clawdforge.agents.status import STATUS_SECS, Statuses, flag_version, greeting_version
 from clawdforge.config import AgentSettings, Settings
 from clawdforge.core.names import AGENT_NAME, MODEL_NAME, is_agent_name, is_model_name
 from clawdforge.errors import AgentError, AgentMissingError, ConfigError
 from clawdforge.processes.containment import Limits
-from clawdforge.processes.launcher import Command, Processes
+from clawdforge.processes.launcher import Processes
 
-DRIVERS = ("claude", "demo")
-STATUS_SECS = 30.0
-"""How long a version look-up stays good."""
-_LOOKUP_SECS = 10.0
-_INSTALL_CLAUDE = (
-    "install it with `npm install -g @anthropic-ai/claude-code`, then run `claude` once"
-)
+DRIVERS = tuple(KINDS)
+"""Those that ship with us; see `clawdforge.agents.plugins` for others."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    status: AgentStatus
-    until: float
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """An agent, ready to be started."""
+
+    name: str
+    agent: AgentSettings
+    kind: DriverKind
+    command: tuple[str, ...]
+    version_flag: str | None
 
 
 class Catalog:
@@ -58,85 +57,76 @@ class Catalog:
         self._environ = environ
         self._processes = processes
         self._clock = clock
-        self._cache: dict[str, _Cached] = {}
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._statuses = Statuses(clock)
+        self._here: tuple[str, ...] = ()
+        self._here_until = float("-inf")
         _check_model("default_model", settings.default_model)
-        for name, agent in settings.agents.items():
-            _check(name, agent)
+        self._entries = {name: self._entry(name, agent) for name, agent in settings.agents.items()}
+        self._offered = {
+            name: self._entry(name, None) for name in PRESETS if name not in self._entries
+        }
 
     def names(self) -> Sequence[str]:
-        """All configured names."""
-        return tuple(self._settings.agents)
+        """All configured names, then those known to us whose program is here."""
+        if self._offered and self._here_until <= self._clock():
+            here = (name for name, entry in self._offered.items() if self._program(entry))
+            self._here, self._here_until = tuple(here), self._clock() + STATUS_SECS
+        return (*self._entries, *self._here)
 
     def default(self) -> str:
         """The configured default, else `claude` when its program is there, else `demo`."""
         if self._settings.default_agent:
             return self._settings.default_agent
-        claude = self._settings.agents.get("claude")
-        return "claude" if claude and self._program(claude) else "demo"
+        claude = self._entries.get(CLAUDE)
+        return CLAUDE if claude and self._program(claude) else "demo"
 
     def default_model(self, name: str) -> str | None:
-        """The agent's own default model, else the server's."""
-        agent = self._settings.agents[name]
-        if agent.default_model is not None or agent.driver == "demo":
+        """The agent's own default model; for Claude else the server's."""
+        agent = self._known(name).agent
+        if agent.default_model is not None or not is_claude(agent):
             return agent.default_model
         return self._settings.default_model
 
     def driver(self, name: str) -> Driver:
         """A driver for one conversation; its program is looked up each time."""
-        agent = self._settings.agents[name]
-        make, see = (
-            (DemoDriver, demo_environment)
-            if agent.driver == "demo"
-            else (ClaudeDriver, claude_environment)
-        )
-        program = self._program(agent)
+        entry = self._known(name)
+        program = self._program(entry)
         if program is None:
-            msg = f"the program of the agent {name!r} ({self._command(agent)[0]}) was not found"
-            raise AgentMissingError(msg, hint=_INSTALL_CLAUDE)
-        return make(
-            self._processes,
-            Program(
-                argv=(program, *self._command(agent)[1:]),
-                extra_args=agent.args,
-                env=see(self._environ, agent.env),
-                limits=limits_of(agent),
-                max_output_bytes=self._settings.max_output_bytes,
-            ),
-        )
+            msg = f"the program of the agent {name!r} ({entry.command[0]}) was not found"
+            raise AgentMissingError(msg, hint=entry.kind.install)
+        return self._make(entry, program)
 
     async def status(self, name: str) -> AgentStatus:
         """Whether the agent is there, and its version. Asked once per `STATUS_SECS`."""
-        agent = self._settings.agents[name]
-        if agent.driver == "demo":
+        entry = self._known(name)
+        if entry.agent.driver == "demo":
             return AgentStatus(name=name, driver="demo", available=True, version=DEMO_VERSION)
-        return await self._looked_up(name, agent.driver, self._command(agent)[0], _INSTALL_CLAUDE)
+        return await self._statuses.of(name, lambda: self._look_up(entry))
 
     async def programs(self) -> tuple[AgentStatus, AgentStatus]:
         """The same for the programs that /healthz reports: claude and acpx."""
-        agent = self._settings.agents.get("claude")
-        command = self._command(agent)[0] if agent else self._settings.claude_bin
-        claude = await self._looked_up("claude", "claude", command, _INSTALL_CLAUDE)
-        acpx = self._settings.acpx_bin
-        return claude, await self._looked_up("acpx", "acpx", acpx, "npm install -g acpx")
+        claude = self._entries.get(CLAUDE)
+        if claude is None or claude.agent.driver != CLAUDE:
+            agent = AgentSettings(driver=CLAUDE, command=(self._settings.claude_bin,))
+            claude = self._entry(CLAUDE, agent)
+        acpx_agent = AgentSettings(driver="acpx", command=(self._settings.acpx_bin,))
+        acpx = self._entry("acpx", acpx_agent)
+        return (
+            await self._statuses.of(CLAUDE, lambda: self._look_up(claude)),
+            await self._statuses.of("/acpx", lambda: self._look_up(acpx)),
+        )
 
-    async def _looked_up(self, name: str, driver: str, command: str, remedy: str) -> AgentStatus:
-        async with self._asking.setdefault(name, asyncio.Lock()):
-            cached = self._cache.get(name)
-            if cached is None or cached.until <= self._clock():
-                status = await self._look_up(name, driver, command, remedy)
-                cached = self._cache[name] = _Cached(status, self._clock() + STATUS_SECS)
-            return cached.status
-
-    async def _look_up(self, name: str, driver: str, command: str, remedy: str) -> AgentStatus:
-        program = self._find(command)
+    async def _look_up(self, entry: _Entry) -> AgentStatus:
+        name, driver = entry.name, entry.agent.driver
+        program = self._program(entry)
         if program is None:
-            problem = f"{command} was not found; {remedy}"
+            problem = f"{entry.command[0]} was not found; {entry.kind.install}"
             return AgentStatus(name=name, driver=driver, available=False, problem=problem)
         try:
-            version = await self._version(program)
+            version = await self._version(entry, program)
         except (AgentError, TimeoutError) as error:
-            problem = f"`{program} --version` failed: {str(error) or 'it did not answer'}"
+            asked = f"{program} {entry.version_flag}" if entry.version_flag else program
+            problem = f"`{asked}` failed: {str(error) or 'it did not answer'}"
             return AgentStatus(
                 name=name, driver=driver, available=False, program=program, problem=problem
             )
@@ -144,30 +134,68 @@ class Catalog:
             name=name, driver=driver, available=True, program=program, version=version
         )
 
-    async def _version(self, program: str) -> str | None:
-        command = Command(
-            argv=(program, "--version"),
-            cwd=Path(tempfile.gettempdir()),
-            env=claude_environment(self._environ),
+    async def _version(self, entry: _Entry, program: str) -> str | None:
+        if entry.version_flag is not None:
+            env = entry.kind.environment(self._environ, entry.agent.env)
+            return await flag_version(self._processes, (program, entry.version_flag), env)
+        driver = self._make(entry, program)
+        assert isinstance(driver, AcpDriver)
+        return await greeting_version(driver)
+
+    def _make(self, entry: _Entry, program: str) -> Driver:
+        agent = entry.agent
+        return entry.kind.make(
+            self._processes,
+            Program(
+                argv=(program, *entry.command[1:]),
+                extra_args=agent.args,
+                env=entry.kind.environment(self._environ, agent.env),
+                limits=limits_of(agent),
+                max_output_bytes=self._settings.max_output_bytes,
+            ),
+            agent,
         )
-        child = await self._processes.start(command)
-        try:
-            async with asyncio.timeout(_LOOKUP_SECS):
-                line = await child.read_line()
-                exit_ = await child.wait()
-        finally:
-            await self._processes.stop(child, eof_secs=0.0, term_secs=0.5)
-        if exit_.code != 0:
-            raise AgentError(f"{exit_} {child.stderr_text[-200:].strip()}".strip())
-        return line.decode("utf-8", "replace").strip()[:100] if line else None
 
-    def _command(self, agent: AgentSettings) -> tuple[str, ...]:
-        if agent.command:
-            return agent.command
-        return default_command() if agent.driver == "demo" else (self._settings.claude_bin,)
+    def _known(self, name: str) -> _Entry:
+        return self._entries.get(name) or self._offered[name]
 
-    def _program(self, agent: AgentSettings) -> str | None:
-        return self._find(self._command(agent)[0])
+    def _entry(self, name: str, given: AgentSettings | None) -> _Entry:
+        """An agent of the configuration, or (None) as it is known to us.
+
+        Raises:
+            ConfigError: the configuration makes no sense.
+        """
+        if given is not None:
+            _check(name, given)
+        preset = PRESETS.get(name)
+        if preset is not None and (given is None or (given.driver == "acp" and not given.command)):
+            kind = preset_kind(preset)
+            agent = preset_agent(preset, given, self._environ)
+            flag = preset.version_flag
+        else:
+            assert given is not None
+            agent, kind = given, self._kind(name, given)
+            flag = "--version" if given.driver != "acp" else None
+        command = agent.command or kind.command or self._own_command(agent)
+        if not command:
+            msg = f"agents.{name}: needs a command"
+            raise ConfigError(msg, hint=f'command = ["PROGRAM", …], or a name of {[*PRESETS]}')
+        return _Entry(name=name, agent=agent, kind=kind, command=command, version_flag=flag)
+
+    def _own_command(self, agent: AgentSettings) -> tuple[str, ...]:
+        programs = {CLAUDE: self._settings.claude_bin, "acpx": self._settings.acpx_bin}
+        program = programs.get(agent.driver)
+        return (program,) if program else ()
+
+    def _kind(self, name: str, agent: AgentSettings) -> DriverKind:
+        kind = find_plugin(agent.driver, KINDS)
+        if kind is None:
+            msg = f"agents.{name}: there is no driver {agent.driver!r}"
+            raise ConfigError(msg, hint=f"drivers: {', '.join((*DRIVERS, *plugin_names()))}")
+        return kind
+
+    def _program(self, entry: _Entry) -> str | None:
+        return self._find(entry.command[0])
 
     def _find(self, command: str) -> str | None:
         expanded = str(Path(command).expanduser()) if "/" in command else command
@@ -188,9 +216,6 @@ def _check(name: str, agent: AgentSettings) -> None:
     if not is_agent_name(name):
         msg = f"agents: {name!r} cannot be an agent's name"
         raise ConfigError(msg, hint=f"names match {AGENT_NAME}")
-    if agent.driver not in DRIVERS:
-        msg = f"agents.{name}: there is no driver {agent.driver!r}"
-        raise ConfigError(msg, hint=f"drivers: {', '.join(DRIVERS)}")
     if agent.default_model is not None:
         _check_model(f"agents.{name}", agent.default_model)
 

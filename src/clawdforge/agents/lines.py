@@ -1,7 +1,9 @@
 """What all drivers share whose agent writes a message a line: one process, one decoder."""
 
+import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,6 +44,7 @@ class Program:
     """Its whole environment, but for `TMPDIR`."""
     limits: Limits = field(default_factory=Limits)
     max_output_bytes: int
+    """The most that it may write in one turn."""
 
 
 class LineConversation:
@@ -69,6 +72,7 @@ class LineConversation:
         self._events: deque[Event] = deque()
         self._child: Child | None = None
         self._over = False
+        self._reading = asyncio.Lock()
 
     async def start(self, spec: SessionSpec, flags: Sequence[str] = ()) -> None:
         """Start the agent's process in the conversation's folders."""
@@ -77,7 +81,7 @@ class LineConversation:
             Command(
                 argv=(*program.argv, *flags, *program.extra_args),
                 cwd=spec.cwd,
-                env={**program.env, "TMPDIR": str(spec.tmp)},
+                env={**program.env, **spec.env, "TMPDIR": str(spec.tmp)},
                 limits=program.limits,
                 max_output_bytes=program.max_output_bytes,
                 max_line_bytes=program.max_output_bytes,
@@ -88,16 +92,47 @@ class LineConversation:
         """Send to the agent."""
         await self._started().write(data)
 
+    def begin_turn(self) -> None:
+        """The limit of output counts anew: it is meant for one turn."""
+        self._started().allow_output()
+
     async def next_event(self) -> Event | None:
         """The next event; None after `Exited`."""
-        child = self._started()
-        while not self._events and not self._over:
-            line = await child.read_line()
-            if line is None:
-                self._end(await child.wait())
-            else:
-                self._events.extend(self._decoder.feed(line))
+        await self.read_until(lambda: bool(self._events))
         return self._events.popleft() if self._events else None
+
+    async def read_until(self, done: Callable[[], bool]) -> None:
+        """Read until that is so, or the agent has ended. Several may wait at once."""
+        child = self._started()
+        while not (done() or self._over):
+            async with self._reading:
+                if done() or self._over:
+                    return  # another one read it meanwhile
+                line = await child.read_line()
+                if line is None:
+                    self._end(await child.wait())
+                else:
+                    self._events.extend(self._decoder.feed(line))
+                    self.heard()
+
+    def heard(self) -> None:
+        """Called after each line: the place to answer what the agent asked for."""
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Add events that do not come from a line; none after the last."""
+        if events and not self._over:
+            self._events.extend(events)
+            self._started().nudge()
+
+    def send(self, data: bytes) -> None:
+        """Send without waiting until it was taken; nothing happens when the agent has ended."""
+        if data and self._child is not None:
+            with contextlib.suppress(AgentError):  # its end is told by the events
+                self._child.send(data)
+
+    def end_input(self) -> None:
+        """Tell the agent that nothing more will come: it is to end by itself."""
+        self._started().close_stdin()
 
     @property
     def stderr(self) -> str:

@@ -1,7 +1,8 @@
 """Options that every command for a server has, and the client that they make."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shlex
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from clawdforge.errors import ClawdforgeError
 
 if TYPE_CHECKING:
-    from clawdforge.client import Client
+    from clawdforge.client import AsyncClient, Client
 
 PANEL = "Which server"
 AS_JSON = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, for scripts.")]
@@ -55,10 +56,36 @@ def connected(
         try:
             yield client
         except ClawdforgeError as error:
-            if error.code == "token_missing" and url is None and not _runs_here(environ):
-                error.message = "no server runs here"
-                error.hint = f"start one with `clawdforge serve`; for another one, {_OTHER}"
+            _explain(error, url, environ)
             raise
+
+
+@asynccontextmanager
+async def connected_async(url: str | None, data_dir: Path | None) -> "AsyncIterator[AsyncClient]":
+    """`connected` for asyncio."""
+    from clawdforge.client import AsyncClient
+
+    environ = client_environment(url, data_dir)
+    async with AsyncClient(url, environ=environ) as client:
+        try:
+            yield client
+        except ClawdforgeError as error:
+            _explain(error, url, environ)
+            raise
+
+
+def same_server(url: str | None, data_dir: Path | None) -> str:
+    """The options with which another command finds the same server."""
+    options = [f"--url {url}"] if url else []
+    if data_dir is not None:
+        options.append(f"--data-dir {shlex.quote(str(data_dir))}")
+    return "".join(f" {option}" for option in options)
+
+
+def _explain(error: ClawdforgeError, url: str | None, environ: dict[str, str]) -> None:
+    if error.code == "token_missing" and url is None and not _runs_here(environ):
+        error.message = "no server runs here"
+        error.hint = f"start one with `clawdforge serve`; for another one, {_OTHER}"
 
 
 def _runs_here(environ: dict[str, str]) -> bool:

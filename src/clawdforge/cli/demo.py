@@ -1,4 +1,7 @@
-"""`clawdforge demo`: all of it once, on a server of its own that leaves nothing behind."""
+"""`clawdforge demo`: all of it once, on a server of its own that leaves nothing behind.
+
+The conversation in it is in `demo_talk`.
+"""
 
 import asyncio
 import signal
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdforge.cli import faults
+from clawdforge.cli.demo_page import say, step
 from clawdforge.cli.screen import command_name
 
 if TYPE_CHECKING:
@@ -42,7 +46,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """See all of it in ten seconds: server, token, file, run, answer, ledger.
+    """See all of it in ten seconds: a file and a run, a conversation, streaming, a permission.
 
     Starts a server on a free port with a throw-away folder, and removes both afterwards.
     """
@@ -71,13 +75,13 @@ async def _demo(wanted: str | None) -> None:
     environ = environment()
     settings = load_settings().settings
     agent, why = await _choose(wanted, settings, environ)
-    _say("[bold]clawdforge runs coding agents for your apps, over HTTP.[/] One round, for real:")
-    _step(1, "A server of its own, on a free port")
+    say("[bold]clawdforge runs coding agents for your apps, over HTTP.[/] One round, for real:")
+    step(1, "A server of its own, on a free port")
     async with child_server(settings, agent, environ) as server:
-        _say(f"   {server.url}  (up in {server.startup_secs:.1f} s)")
-        _say(f"   agent: [bold]{agent}[/], {why}")
+        say(f"   {server.url}  (up in {server.startup_secs:.1f} s)")
+        say(f"   agent: [bold]{agent}[/], {why}")
         await _tour(server, agent)
-    _step(6, f"Done in {time.monotonic() - begun:.0f} s, and nothing is left behind")
+    step(9, f"Done in {time.monotonic() - begun:.0f} s, and nothing is left behind")
     _goodbye(agent)
 
 
@@ -97,23 +101,23 @@ async def _choose(
 
 
 async def _tour(server: "ChildServer", agent: str) -> None:
+    from clawdforge.cli.demo_talk import converse
     from clawdforge.client import AsyncClient
 
     async with AsyncClient(environ=server.environ) as admin:
         token = (await admin.create_token(APP)).token
-    _step(2, "Your app gets a token (the server keeps only its hash)")
-    _say(f"   $ clawdforge token create {APP}\n   {token[:9]}…")
+    step(2, "Your app gets a token (the server keeps only its hash)")
+    say(f"   $ clawdforge token create {APP}\n   {token[:9]}…")
     async with AsyncClient(server.url, token, environ={}) as client:
         file = await client.upload_file(FILE_TEXT.encode(), filename=FILE_NAME)
-        _step(3, f"It uploads a file, {FILE_NAME}, which only this app can use")
-        _say(
-            f"   {file.size} bytes, {file.file_token[:9]}…, kept for {file.ttl_secs // 60} minutes"
-        )
-        _step(4, "It asks. The same call with curl, and with Python:")
+        step(3, f"It uploads a file, {FILE_NAME}, which only this app can use")
+        say(f"   {file.size} bytes, {file.file_token[:9]}…, kept for {file.ttl_secs // 60} minutes")
+        step(4, "It asks. The same call with curl, and with Python:")
         _show_call(server.url, agent)
         answer = await _ask(client, file.file_token, agent)
         if answer is not None:
             await _show_record(client, answer)
+        await converse(client)
 
 
 async def _ask(client: "AsyncClient", file_token: str, agent: str) -> "RunResult | None":
@@ -133,12 +137,12 @@ async def _ask(client: "AsyncClient", file_token: str, agent: str) -> "RunResult
             raise
         if isinstance(error, RunFailure):
             tell_failure(error)
-        _say(f"   {error.message}", markup=False)
-        _say("   claude could not do it now, so the demo agent takes over:")
+        say(f"   {error.message}", markup=False)
+        say("   claude could not do it now, so the demo agent takes over:")
         return await _ask(client, file_token, "demo")
-    _say("\n   [bold green]answer[/]", end="  ")
-    _say(harmless(answer.as_text()).replace("\n", "\n           "), markup=False)
-    _say(f"   [dim]in {duration(answer.duration_ms)}[/]")
+    say("\n   [bold green]answer[/]", end="  ")
+    say(harmless(answer.as_text()).replace("\n", "\n           "), markup=False)
+    say(f"   [dim]in {duration(answer.duration_ms)}[/]")
     return answer
 
 
@@ -147,8 +151,8 @@ async def _show_record(client: "AsyncClient", answer: "RunResult") -> None:
 
     if answer.run_id is None:
         return
-    _step(5, "The ledger has it: who, what, how long, what it cost")
-    _say(f"   $ clawdforge runs show {answer.run_id}")
+    step(5, "The ledger has it: who, what, how long, what it cost")
+    say(f"   $ clawdforge runs show {answer.run_id}")
     print_run(await client.get_run(answer.run_id), indent="   ")
 
 
@@ -166,29 +170,19 @@ def _show_call(url: str, agent: str) -> None:
         f'    answer = client.run("Which weekday …", files=[file], agent="{agent}"{option})',
         "    print(answer.as_text())",
     )
-    _say("\n".join(f"   {line}".rstrip() for line in lines), markup=False, style="cyan")
+    say("\n".join(f"   {line}".rstrip() for line in lines), markup=False, style="cyan")
 
 
 def _goodbye(agent: str) -> None:
     me = command_name()
-    _say("\nKeep it running:")
-    _say(f"   {me} serve", style="bold")
-    _say("\nAnd, in another terminal, try more:")
-    _say(f'   {me} run "Say hello."', style="bold")
-    _say(f'   {me} run --file report.pdf "What are the three main points?"', style="bold")
+    say("\nKeep it running:")
+    say(f"   {me} serve", style="bold")
+    say("\nAnd, in another terminal, try more:")
+    say(f"   {me} chat", style="bold")
+    say(f'   {me} run --file report.pdf "What are the three main points?"', style="bold")
     if agent == "demo":
-        _say(
+        say(
             "\nFor real answers: npm install -g @anthropic-ai/claude-code, run `claude` once to log"
             f" in.\nThen: {me} demo",
             markup=False,
         )
-
-
-def _step(number: int, text: str) -> None:
-    _say(f"\n[bold cyan]{number}[/]  [bold]{text}[/]")
-
-
-def _say(text: str, *, markup: bool = True, style: str | None = None, end: str = "\n") -> None:
-    from clawdforge.cli.screen import stdout
-
-    stdout().print(text, markup=markup, style=style, end=end)

@@ -7,7 +7,20 @@ import typer
 from typer.core import TyperGroup
 
 from clawdforge import __version__
-from clawdforge.cli import agents, config, demo, doctor, faults, run, runs, serve, tokens
+from clawdforge.cli import (
+    agents,
+    chat,
+    config,
+    demo,
+    doctor,
+    faults,
+    permissions,
+    run,
+    runs,
+    serve,
+    sessions,
+    tokens,
+)
 from clawdforge.errors import ClawdforgeError
 
 START = "Start here"
@@ -75,6 +88,11 @@ app.command("demo", rich_help_panel=START)(demo.demo)
 app.command("serve", rich_help_panel=START)(serve.serve)
 app.command("doctor", rich_help_panel=START)(doctor.doctor)
 app.command("run", rich_help_panel=USE)(run.run)
+app.command("chat", rich_help_panel=USE)(chat.chat)
+app.add_typer(sessions.app, name="sessions", rich_help_panel=USE)
+app.add_typer(permissions.app, name="permissions", rich_help_panel=USE)
+app.command("approve", rich_help_panel=USE)(permissions.approve)
+app.command("deny", rich_help_panel=USE)(permissions.deny)
 app.command("agents", rich_help_panel=USE)(agents.agents)
 app.add_typer(runs.app, name="runs", rich_help_panel=USE)
 app.add_typer(tokens.app, name="token", rich_help_panel=MANAGE)

@@ -72,15 +72,13 @@ def show_run(
 
 def print_run(info: "RunInfo", *, indent: str = "") -> None:
     """A run, a line for each thing that is known about it."""
-    from clawdforge.cli.screen import harmless, stdout
+    from clawdforge.cli.screen import print_facts
 
-    for name, value in _details(info):
-        if value not in {None, "", "-"}:
-            stdout().print(f"{indent}{name:<12} {harmless(str(value))}", markup=False)
+    print_facts(_details(info), indent=indent)
 
 
 def _details(info: "RunInfo") -> tuple[tuple[str, str | int | None], ...]:
-    from clawdforge.cli.screen import ago, duration, size
+    from clawdforge.cli.screen import cost, duration, moment, size
 
     cache = f"{info.cache_read_tokens} read, {info.cache_write_tokens} written"
     return (
@@ -91,7 +89,7 @@ def _details(info: "RunInfo") -> tuple[tuple[str, str | int | None], ...]:
         ("agent", info.agent),
         ("model", info.model),
         ("effort", info.effort),
-        ("started", f"{_date(info.started_at)} ({ago(info.started_at)})"),
+        ("started", moment(info.started_at)),
         ("duration", duration(info.duration_ms)),
         ("waited", duration(info.waited_ms) if info.waited_ms else None),
         ("prompt", size(info.prompt_bytes)),
@@ -100,12 +98,12 @@ def _details(info: "RunInfo") -> tuple[tuple[str, str | int | None], ...]:
         ("tokens in", info.input_tokens),
         ("tokens out", info.output_tokens),
         ("cache", cache if info.cache_read_tokens or info.cache_write_tokens else None),
-        ("cost", _cost(info.cost_microusd)),
+        ("cost", cost(info.cost_microusd)),
     )
 
 
 def _row(info: "RunInfo") -> tuple[str, ...]:
-    from clawdforge.cli.screen import ago, duration
+    from clawdforge.cli.screen import ago, cost, duration
 
     known = info.input_tokens is not None or info.output_tokens is not None
     return (
@@ -115,18 +113,6 @@ def _row(info: "RunInfo") -> tuple[str, ...]:
         info.model or "-",
         duration(info.duration_ms),
         f"{info.input_tokens or 0} in, {info.output_tokens or 0} out" if known else "-",
-        _cost(info.cost_microusd),
+        cost(info.cost_microusd),
         info.run_id,
     )
-
-
-def _cost(microusd: int | None) -> str:
-    from clawdforge.core.money import format_usd
-
-    return "-" if microusd is None else format_usd(microusd)
-
-
-def _date(at: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

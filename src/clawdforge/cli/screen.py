@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from clawdforge.client import Usage
+
 WIDEST = 1000
+_TELLING = ("command", "cmd", "file_path", "path", "pattern", "url", "query", "prompt")
 PIPE_COLUMNS = 160
 """Width of what goes into a pipe or file, so that tables keep one row a line."""
 
@@ -48,6 +51,14 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def print_json_line(value: Any) -> None:
+    """One JSON document on one line, at once."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, folded: str = "") -> None:
     """A plain table: aligned, without lines. Only the column `folded` may break its texts.
 
@@ -67,6 +78,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, folded
     screen.print(table)
 
 
+def print_facts(facts: Iterable[tuple[str, object]], *, indent: str = "") -> None:
+    """A line for each thing that is known."""
+    screen = stdout()
+    for name, value in facts:
+        if value not in {None, "", "-"}:
+            screen.print(f"{indent}{name:<12} {harmless(str(value))}", markup=False)
+
+
 def print_text(text: str) -> None:
     """A text of others: to the byte into a pipe, without control characters on a terminal."""
     sys.stdout.write((harmless(text) if sys.stdout.isatty() else text).rstrip("\n") + "\n")
@@ -78,6 +97,59 @@ def harmless(text: str) -> str:
     return "".join(
         c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
     )
+
+
+def one_line(text: str, limit: int = 100) -> str:
+    """A text of others as one harmless line of at most `limit` characters."""
+    line = " ".join(harmless(text[: limit * 20]).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def in_short(args: Any, limit: int = 100) -> str:
+    """What a tool is called with, as people would say it: its command, its file."""
+    import msgspec
+
+    if isinstance(args, dict):
+        for key in _TELLING:
+            value = args.get(key)
+            if isinstance(value, str) and value.strip():
+                return one_line(value, limit)
+    if args is None or args in ({}, [], ""):
+        return ""
+    return one_line(args if isinstance(args, str) else msgspec.json.encode(args).decode(), limit)
+
+
+def usage_line(usage: "Usage", duration_ms: int | None = None) -> str:
+    """Time, tokens and cost, as far as they are known."""
+    parts = [] if duration_ms is None else [duration(duration_ms)]
+    if usage.input_tokens is not None or usage.output_tokens is not None:
+        parts.append(f"{usage.input_tokens or 0:,} tokens in, {usage.output_tokens or 0:,} out")
+    if usage.cost_microusd:
+        parts.append(cost(usage.cost_microusd))
+    return " · ".join(parts)
+
+
+def tokens(usage: "Usage") -> str:
+    """Tokens in and out, as far as they are known."""
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return "-"
+    return f"{usage.input_tokens or 0} in, {usage.output_tokens or 0} out"
+
+
+def cost(microusd: int | None) -> str:
+    """Micro-dollars as people read them."""
+    from clawdforge.core.money import format_usd
+
+    return "-" if microusd is None else format_usd(microusd)
+
+
+def moment(at: int | None) -> str:
+    """A moment as a date and as people say it; empty: never."""
+    from datetime import UTC, datetime
+
+    if at is None:
+        return ""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC ({ago(at)})"
 
 
 def ago(at: int | None) -> str:

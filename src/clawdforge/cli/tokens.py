@@ -42,7 +42,8 @@ def create(
     with connected(url, data_dir) as client:
         made = client.create_token(name, cidrs or (), scopes or None)
     if as_json:
-        print_json({"name": made.name, "token": made.token, "ip_cidrs": made.ip_cidrs})
+        told = {"name": made.name, "token": made.token, "ip_cidrs": made.ip_cidrs}
+        print_json(told | {"scopes": made.scopes})
         return
     sys.stdout.write(made.token + "\n")
     sys.stdout.flush()

@@ -6,7 +6,7 @@ import re
 import httpx
 
 from clawdforge.client.errors import SettingsError
-from clawdforge.wire.forge import shown
+from clawdforge.wire.forge_json import shown
 
 DEFAULT_URL = "http://127.0.0.1:8800"
 

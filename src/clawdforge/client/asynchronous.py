@@ -1,24 +1,28 @@
 """The asyncio client. What its methods take, give and raise stands in `blocking`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar, cast
+from typing import Any, Literal, NoReturn, Self
 
 import httpx
 
-from clawdforge.client import calls
-from clawdforge.client.calls import Call
-from clawdforge.client.errors import ClosedError
-from clawdforge.client.replies import Reply
+from clawdforge.client import arguments, calls, session_calls
+from clawdforge.client.asynchronous_connection import AsyncConnection
+from clawdforge.client.asynchronous_session import AsyncSession
 from clawdforge.client.results import AppToken, FileToken, RunResult
-from clawdforge.client.target import FAILURES, Body, aim, opening
-from clawdforge.client.upload import Part, Source, open_part
+from clawdforge.client.target import aim
+from clawdforge.client.upload import Source, open_part
 from clawdforge.core.names import Effort, SystemMode
-from clawdforge.wire.forge import AgentInfo, Health, RunInfo, RunPage, TokenInfo
-
-T = TypeVar("T")
+from clawdforge.wire.forge import AgentInfo, Health, Ready, RunInfo, RunPage, TokenInfo
+from clawdforge.wire.forge_sessions import (
+    PermissionInfo,
+    Policy,
+    PolicyMode,
+    SessionInfo,
+    SessionPage,
+    Workspace,
+)
 
 
 class AsyncClient:
@@ -43,8 +47,7 @@ class AsyncClient:
         environ: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._closed = False
-        self._target = aim(
+        target = aim(
             url,
             token,
             admin_token=admin_token,
@@ -52,17 +55,20 @@ class AsyncClient:
             upload_timeout_secs=upload_timeout_secs,
             environ=environ,
         )
-        with opening():
-            self._http = httpx.AsyncClient(transport=transport, **self._target.options())
+        self._connection = AsyncConnection(target, transport)
 
     @property
     def url(self) -> str:
         """Where the server is, in normal form."""
-        return self._target.place.url
+        return self._connection.target.place.url
 
     async def healthz(self) -> Health:
         """See `Client.healthz`."""
-        return await self._send(calls.healthz())
+        return await self._connection.send(calls.healthz())
+
+    async def readyz(self) -> Ready:
+        """See `Client.readyz`."""
+        return await self._connection.send(calls.readyz())
 
     async def run(
         self,
@@ -77,7 +83,7 @@ class AsyncClient:
         agent: str | None = None,
     ) -> RunResult:
         """See `Client.run`."""
-        return await self._send(
+        return await self._connection.send(
             calls.run(
                 prompt,
                 model=model,
@@ -97,40 +103,121 @@ class AsyncClient:
         call = calls.upload(ttl_secs)
         part = await asyncio.to_thread(open_part, source, filename)
         try:
-            return await self._send(call, part)
+            return await self._connection.send(call, part)
         finally:
             part.close()
 
     async def runs(self, *, limit: int | None = None, before: str | None = None) -> RunPage:
         """See `Client.runs`."""
-        return await self._send(calls.runs(limit, before))
+        return await self._connection.send(calls.runs(limit, before))
 
     async def get_run(self, run_id: str) -> RunInfo:
         """See `Client.get_run`."""
-        return await self._send(calls.get_run(run_id))
+        return await self._connection.send(calls.get_run(run_id))
 
     async def agents(self) -> tuple[AgentInfo, ...]:
         """See `Client.agents`."""
-        return await self._send(calls.agents())
+        return await self._connection.send(calls.agents())
+
+    async def create_session(
+        self,
+        *,
+        agent: str | None = None,
+        meta: dict[str, Any] | None = None,
+        model: str | None = None,
+        system: str | None = None,
+        system_mode: SystemMode | None = None,
+        effort: Effort | None = None,
+        mode: str | None = None,
+        permissions: PolicyMode | Policy | dict[str, Any] | None = None,
+        workspace: Workspace | dict[str, Any] | None = None,
+        mcp_servers: Iterable[str] | None = None,
+        secrets: Iterable[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> AsyncSession:
+        """See `Client.create_session`."""
+        reply = await self._connection.send(
+            session_calls.create(
+                idempotency_key,
+                agent=agent,
+                meta=meta,
+                model=model,
+                system=system,
+                system_mode=system_mode if system else None,
+                effort=effort,
+                mode=mode,
+                permissions=permissions,
+                workspace=workspace,
+                mcp_servers=mcp_servers,
+                secrets=secrets,
+            )
+        )
+        return AsyncSession(self._connection, reply.session_id, reply)
+
+    def session(self, session_id: str) -> AsyncSession:
+        """See `Client.session`."""
+        return AsyncSession(self._connection, arguments.identifier(session_id, "session"))
+
+    async def list_sessions(
+        self, *, include_closed: bool = True, limit: int | None = None, before: str | None = None
+    ) -> SessionPage:
+        """See `Client.list_sessions`."""
+        call = session_calls.listed(include_closed=include_closed, limit=limit, before=before)
+        return await self._connection.send(call)
+
+    async def get_session(self, session_id: str) -> SessionInfo:
+        """See `Client.get_session`."""
+        return await self._connection.send(session_calls.get(session_id))
+
+    async def permissions(
+        self, *, state: Literal["pending", "all"] = "pending", limit: int | None = None
+    ) -> tuple[PermissionInfo, ...]:
+        """See `Client.permissions`."""
+        return await self._connection.send(session_calls.permissions(state, limit))
+
+    async def get_permission(self, permission_id: str) -> PermissionInfo:
+        """See `Client.get_permission`."""
+        return await self._connection.send(session_calls.get_permission(permission_id))
+
+    async def answer_permission(
+        self,
+        permission_id: str,
+        *,
+        allow: bool,
+        scope: Literal["once", "always"] = "once",
+        message: str | None = None,
+        option_id: str | None = None,
+        args: dict[str, Any] | None = None,
+    ) -> PermissionInfo:
+        """See `Client.answer_permission`."""
+        return await self._connection.send(
+            session_calls.answer_call(
+                permission_id,
+                allow=allow,
+                scope=scope,
+                message=message,
+                option_id=option_id,
+                args=args,
+            )
+        )
 
     async def create_token(
         self, name: str, ip_cidrs: Iterable[str] = (), scopes: Iterable[str] | None = None
     ) -> AppToken:
         """See `Client.create_token`."""
-        return await self._send(calls.create_token(name, ip_cidrs, scopes))
+        return await self._connection.send(calls.create_token(name, ip_cidrs, scopes))
 
     async def list_tokens(self) -> tuple[TokenInfo, ...]:
         """See `Client.list_tokens`."""
-        return await self._send(calls.list_tokens())
+        return await self._connection.send(calls.list_tokens())
 
     async def revoke_token(self, name: str) -> None:
         """See `Client.revoke_token`."""
-        await self._send(calls.revoke_token(name))
+        await self._connection.send(calls.revoke_token(name))
 
     async def close(self) -> None:
-        """Close the connections. Again: nothing happens."""
-        self._closed = True
-        await self._http.aclose()
+        """Close the connections; sessions stay open on the server. Again: nothing happens."""
+        await self._connection.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,51 +231,8 @@ class AsyncClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._target.describe()}>"
+        return f"<{type(self).__name__} {self._connection.target.describe()}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         msg = "a client cannot be pickled or copied"
         raise TypeError(msg)
-
-    async def _send(self, call: Call[T], part: Part | None = None) -> T:
-        if self._closed:
-            msg = "this client is closed"
-            raise ClosedError(msg, hint="make a new one")
-        request = self._target.request(call, part)
-        if part is not None:
-            request.stream = _InThread(cast("httpx.SyncByteStream", request.stream))
-        try:
-            reply = await self._exchange(request)
-        except FAILURES as error:
-            failure = self._target.failure(request, error)
-        else:
-            return call.decode(reply)
-        raise failure
-
-    async def _exchange(self, request: httpx.Request) -> Reply:
-        response = await self._http.send(request, stream=True)
-        try:
-            body = Body(response)
-            if body.problem is None:
-                async with aclosing(
-                    cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
-                ) as pieces:
-                    async for piece in pieces:
-                        if not body.add(piece):
-                            break
-            return self._target.reply(body)
-        finally:
-            await response.aclose()
-
-
-class _InThread(httpx.AsyncByteStream):
-    """An upload whose file is read off the event loop."""
-
-    def __init__(self, stream: httpx.SyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces: Iterator[bytes] = iter(self._stream)
-        # Not StopIteration, which cannot pass through a future.
-        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-            yield piece

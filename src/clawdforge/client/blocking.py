@@ -2,21 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar
+from typing import Any, Literal, NoReturn, Self
 
 import httpx
 
-from clawdforge.client import calls
-from clawdforge.client.calls import Call
-from clawdforge.client.errors import ClosedError
-from clawdforge.client.replies import Reply
+from clawdforge.client import arguments, calls, session_calls
+from clawdforge.client.blocking_connection import Connection
+from clawdforge.client.blocking_session import Session
 from clawdforge.client.results import AppToken, FileToken, RunResult
-from clawdforge.client.target import FAILURES, Body, aim, opening
-from clawdforge.client.upload import Part, Source, opened
+from clawdforge.client.target import aim
+from clawdforge.client.upload import Source, opened
 from clawdforge.core.names import Effort, SystemMode
-from clawdforge.wire.forge import AgentInfo, Health, RunInfo, RunPage, TokenInfo
-
-T = TypeVar("T")
+from clawdforge.wire.forge import AgentInfo, Health, Ready, RunInfo, RunPage, TokenInfo
+from clawdforge.wire.forge_sessions import (
+    PermissionInfo,
+    Policy,
+    PolicyMode,
+    SessionInfo,
+    SessionPage,
+    Workspace,
+)
 
 
 class Client:
@@ -55,8 +60,7 @@ class Client:
         environ: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._closed = False
-        self._target = aim(
+        target = aim(
             url,
             token,
             admin_token=admin_token,
@@ -64,13 +68,12 @@ class Client:
             upload_timeout_secs=upload_timeout_secs,
             environ=environ,
         )
-        with opening():
-            self._http = httpx.Client(transport=transport, **self._target.options())
+        self._connection = Connection(target, transport)
 
     @property
     def url(self) -> str:
         """Where the server is, in normal form."""
-        return self._target.place.url
+        return self._connection.target.place.url
 
     def healthz(self) -> Health:
         """Ask whether the server is up, and what it has found installed. Needs no token.
@@ -78,7 +81,11 @@ class Client:
         Raises:
             ForgeError: `TransportError` when nobody answers.
         """
-        return self._send(calls.healthz())
+        return self._connection.send(calls.healthz())
+
+    def readyz(self) -> Ready:
+        """Ask whether the server takes work now; `problem` says why not. Needs no token."""
+        return self._connection.send(calls.readyz())
 
     def run(
         self,
@@ -103,8 +110,8 @@ class Client:
             system_mode: `append` to the agent's own (the default) or `replace` it.
             effort: `low`, `medium`, `high`, `xhigh` or `max`.
             files: What `upload_file` gave, or `ff_…` tokens.
-            timeout_secs: How long the run may take; None: 120. Pass it when the server's
-                default is longer, for the client waits 30 s more than this.
+            timeout_secs: How long the run may take; None: the server's default. The client
+                waits longer than that for the answer.
             agent: The agent's name; None: the server's default.
 
         Raises:
@@ -112,7 +119,7 @@ class Client:
             RunFailure: the agent failed or ran out of time.
             ForgeError: anything else that can go wrong.
         """
-        return self._send(
+        return self._connection.send(
             calls.run(
                 prompt,
                 model=model,
@@ -142,11 +149,11 @@ class Client:
         """
         call = calls.upload(ttl_secs)
         with opened(source, filename) as part:
-            return self._send(call, part)
+            return self._connection.send(call, part)
 
     def runs(self, *, limit: int | None = None, before: str | None = None) -> RunPage:
         """The app's runs, newest first; `before` takes the `next` of the page before."""
-        return self._send(calls.runs(limit, before))
+        return self._connection.send(calls.runs(limit, before))
 
     def get_run(self, run_id: str) -> RunInfo:
         """One run of the app.
@@ -154,11 +161,141 @@ class Client:
         Raises:
             NotFoundError: there is none of that id, or it is another app's.
         """
-        return self._send(calls.get_run(run_id))
+        return self._connection.send(calls.get_run(run_id))
 
     def agents(self) -> tuple[AgentInfo, ...]:
         """The configured agents, and whether each can be used."""
-        return self._send(calls.agents())
+        return self._connection.send(calls.agents())
+
+    def create_session(
+        self,
+        *,
+        agent: str | None = None,
+        meta: dict[str, Any] | None = None,
+        model: str | None = None,
+        system: str | None = None,
+        system_mode: SystemMode | None = None,
+        effort: Effort | None = None,
+        mode: str | None = None,
+        permissions: PolicyMode | Policy | dict[str, Any] | None = None,
+        workspace: Workspace | dict[str, Any] | None = None,
+        mcp_servers: Iterable[str] | None = None,
+        secrets: Iterable[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Session:
+        """Open a conversation with an agent.
+
+            with client.create_session(permissions="ask") as session:
+                print(session.turn("Say hello.").text())
+
+        Args:
+            agent: The agent's name; None: the server's default.
+            meta: The app's own notes, any JSON object; told again with the session's state.
+            model: The model; None: the agent's default.
+            system: A system prompt.
+            system_mode: `append` to the agent's own (the default) or `replace` it.
+            effort: `low`, `medium`, `high`, `xhigh` or `max`.
+            mode: The agent's own word for how it works, such as `plan`.
+            permissions: What the agent may do: `deny`, `ask`, `allow-reads` (the default),
+                `allow-all`, or a policy with rules.
+            workspace: The git repository to work in; None: an empty folder.
+            mcp_servers: Names of configured servers that the agent is to use.
+            secrets: Names of configured secrets that it is to see.
+            idempotency_key: The session is made once, however often it is asked for with
+                this key.
+
+        Raises:
+            RequestError: an argument cannot be right; nothing was sent.
+            BusyError: the server has as many sessions as it takes (`code` `sessions_full`).
+            ForgeError: anything else that can go wrong.
+        """
+        reply = self._connection.send(
+            session_calls.create(
+                idempotency_key,
+                agent=agent,
+                meta=meta,
+                model=model,
+                system=system,
+                system_mode=system_mode if system else None,
+                effort=effort,
+                mode=mode,
+                permissions=permissions,
+                workspace=workspace,
+                mcp_servers=mcp_servers,
+                secrets=secrets,
+            )
+        )
+        return Session(self._connection, reply.session_id, reply)
+
+    def session(self, session_id: str) -> Session:
+        """A session by its id, to go on with. Asks nothing of the server.
+
+        Raises:
+            RequestError: it cannot be an id.
+        """
+        return Session(self._connection, arguments.identifier(session_id, "session"))
+
+    def list_sessions(
+        self, *, include_closed: bool = True, limit: int | None = None, before: str | None = None
+    ) -> SessionPage:
+        """The app's sessions, newest first; all of them without a `limit`.
+
+        `before` takes the `next` of the page before.
+        """
+        call = session_calls.listed(include_closed=include_closed, limit=limit, before=before)
+        return self._connection.send(call)
+
+    def get_session(self, session_id: str) -> SessionInfo:
+        """One session of the app, open or closed.
+
+        Raises:
+            NotFoundError: there is none of that id, or it is another app's.
+        """
+        return self._connection.send(session_calls.get(session_id))
+
+    def permissions(
+        self, *, state: Literal["pending", "all"] = "pending", limit: int | None = None
+    ) -> tuple[PermissionInfo, ...]:
+        """What the agents of the app's sessions ask, and wait for, newest first."""
+        return self._connection.send(session_calls.permissions(state, limit))
+
+    def get_permission(self, permission_id: str) -> PermissionInfo:
+        """One question of an agent, and its answer."""
+        return self._connection.send(session_calls.get_permission(permission_id))
+
+    def answer_permission(
+        self,
+        permission_id: str,
+        *,
+        allow: bool,
+        scope: Literal["once", "always"] = "once",
+        message: str | None = None,
+        option_id: str | None = None,
+        args: dict[str, Any] | None = None,
+    ) -> PermissionInfo:
+        """Tell an agent whether it may do what it asked for.
+
+        Args:
+            permission_id: Of the `PermissionRequest` event, or from `permissions`.
+            allow: Whether it may.
+            scope: `once`, or `always` for such things in this session.
+            message: Told to the agent, when it may not.
+            option_id: One of the answers that the agent offered.
+            args: What is to be done instead: the tool's whole input.
+
+        Raises:
+            ConflictError: it was answered already (`code` `already_answered`).
+        """
+        return self._connection.send(
+            session_calls.answer_call(
+                permission_id,
+                allow=allow,
+                scope=scope,
+                message=message,
+                option_id=option_id,
+                args=args,
+            )
+        )
 
     def create_token(
         self, name: str, ip_cidrs: Iterable[str] = (), scopes: Iterable[str] | None = None
@@ -173,11 +310,11 @@ class Client:
         Raises:
             ConflictError: there is an app of that name.
         """
-        return self._send(calls.create_token(name, ip_cidrs, scopes))
+        return self._connection.send(calls.create_token(name, ip_cidrs, scopes))
 
     def list_tokens(self) -> tuple[TokenInfo, ...]:
         """The apps, without their tokens. Needs the admin token."""
-        return self._send(calls.list_tokens())
+        return self._connection.send(calls.list_tokens())
 
     def revoke_token(self, name: str) -> None:
         """Take an app's token away, at once. Needs the admin token.
@@ -185,12 +322,11 @@ class Client:
         Raises:
             NotFoundError: there is no app of that name.
         """
-        self._send(calls.revoke_token(name))
+        self._connection.send(calls.revoke_token(name))
 
     def close(self) -> None:
-        """Close the connections. Again: nothing happens."""
-        self._closed = True
-        self._http.close()
+        """Close the connections; sessions stay open on the server. Again: nothing happens."""
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -204,33 +340,8 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._target.describe()}>"
+        return f"<{type(self).__name__} {self._connection.target.describe()}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         msg = "a client cannot be pickled or copied"
         raise TypeError(msg)
-
-    def _send(self, call: Call[T], part: Part | None = None) -> T:
-        if self._closed:
-            msg = "this client is closed"
-            raise ClosedError(msg, hint="make a new one")
-        request = self._target.request(call, part)
-        try:
-            reply = self._exchange(request)
-        except FAILURES as error:
-            failure = self._target.failure(request, error)
-        else:
-            return call.decode(reply)
-        raise failure
-
-    def _exchange(self, request: httpx.Request) -> Reply:
-        response = self._http.send(request, stream=True)
-        try:
-            body = Body(response)
-            if body.problem is None:
-                for piece in response.iter_bytes():
-                    if not body.add(piece):
-                        break
-            return self._target.reply(body)
-        finally:
-            response.close()

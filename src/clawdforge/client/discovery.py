@@ -20,7 +20,7 @@ from clawdforge.config import (
     read_private_file,
 )
 from clawdforge.errors import ConfigError
-from clawdforge.wire import forge
+from clawdforge.wire import forge, forge_json
 
 URL_VARIABLE = "CLAWDFORGE_URL"
 TOKEN_VARIABLE = "CLAWDFORGE_TOKEN"  # noqa: S105 - a variable's name
@@ -82,9 +82,9 @@ def read_server(folder: Path) -> forge.ServerFile | None:
     if not text:
         return None
     try:
-        server = forge.decode(text.encode(), forge.ServerFile)
+        server = forge_json.decode(text.encode(), forge.ServerFile)
         url = base_url(server.url)
-    except (forge.MalformedError, SettingsError) as error:
+    except (forge_json.MalformedError, SettingsError) as error:
         msg = f"{folder / SERVER_FILE} makes no sense: {error.message}"
         raise SettingsError(msg, hint="restart the server, or set CLAWDFORGE_URL") from None
     return forge.ServerFile(

@@ -4,14 +4,17 @@
     ├── SettingsError       the URL, a token or a credential file is wrong or missing
     ├── RequestError        refused here, before anything was sent
     ├── ClosedError         the client was closed
+    │   └── ClosedSession   …or the session
     ├── TransportError      no answer: unreachable, cut off, too slow
     ├── ProtocolError       an answer that makes no sense
     └── ApiError            the server said no: status, code, body
         ├── AuthError       …401, 403: another token is needed
         ├── NotFoundError   …404: no such thing, or it is another app's
-        ├── ConflictError   …409: the name is taken
+        ├── ConflictError   …409: the name is taken, or it is not possible now
+        ├── GoneError       …410: the session was closed; also a ClosedSession
         ├── BusyError       …503, 429: later
         └── RunFailure      …502: the agent failed or ran out of time
+            └── TurnFailure …in a session
 
 Those with a namesake in `clawdforge.errors` derive from it too, so code that catches
 `clawdforge.errors.NotFoundError` need not know whether a server was in between.
@@ -48,6 +51,12 @@ class ClosedError(ForgeError):
     """The client was used after it was closed. Nothing was sent."""
 
     code = "client_closed"
+
+
+class ClosedSession(ClosedError):  # noqa: N818 - the name in all of clawdforge's SDKs
+    """The session was used after it was closed. Nothing was sent, unless it is a `GoneError`."""
+
+    code = "session_closed"
 
 
 class TransportError(ForgeError):
@@ -132,9 +141,15 @@ class NotFoundError(ApiError, errors.NotFoundError):
 
 
 class ConflictError(ApiError, errors.ConflictError):
-    """409: the name is in use."""
+    """409: the name is in use, or what was asked is not possible now; `code` says which."""
 
     code = "already_exists"
+
+
+class GoneError(ApiError, ClosedSession):
+    """410: the session is closed on the server. `Session.resume` may open it again."""
+
+    code = "session_closed"
 
 
 class BusyError(ApiError, errors.BusyError):
@@ -164,3 +179,18 @@ class RunFailure(ApiError, errors.AgentError):  # noqa: N818 - the name in all o
     def timed_out(self) -> bool:
         """Whether the agent was stopped because its time was up."""
         return self.stop_reason == "timeout"
+
+
+class TurnFailure(RunFailure):
+    """502 of a turn: the agent failed, ran out of time or was interrupted.
+
+    The session stays open: the next turn goes on with the same conversation.
+
+    Attributes:
+        session_id: The session.
+        turn_index: The turn's number; None when the server did not say.
+    """
+
+    code = "turn_failed"
+    session_id: str | None = None
+    turn_index: int | None = None

@@ -1,9 +1,10 @@
 """From an HTTP reply to a value or an error. Pure: nothing is sent or read here."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from clawdforge.client.errors import (
     ApiError,
@@ -11,16 +12,18 @@ from clawdforge.client.errors import (
     BusyError,
     ConflictError,
     ForgeError,
+    GoneError,
     NotFoundError,
     ProtocolError,
     RunFailure,
 )
 from clawdforge.client.results import AppToken, FileToken, RunResult
 from clawdforge.client.secret import Secret
-from clawdforge.wire import forge
-from clawdforge.wire.forge import MalformedError
+from clawdforge.wire import forge, forge_json
+from clawdforge.wire.forge_json import MalformedError
 
 T = TypeVar("T")
+F = TypeVar("F", bound=RunFailure)
 
 MAX_RETRY_AFTER_SECS = 24 * 3600
 
@@ -46,6 +49,17 @@ class Reply:
         """The run this reply is about."""
         return _id(self.headers.get("x-run-id"))
 
+    @property
+    def turn_index(self) -> int | None:
+        """The turn this reply is about."""
+        return turn_index(self.headers)
+
+
+def turn_index(headers: Mapping[str, str]) -> int | None:
+    """The number of the turn that a reply with these headers is about."""
+    value = headers.get("x-turn-index", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
+
 
 def decoded(reply: Reply, kind: type[T]) -> T:
     """The value that a 200 carries.
@@ -59,10 +73,10 @@ def decoded(reply: Reply, kind: type[T]) -> T:
     problem = reply.problem if reply.status == HTTPStatus.OK else "200 was expected"
     if problem is None:
         try:
-            return forge.decode(reply.body, kind)
+            return forge_json.decode(reply.body, kind)
         except MalformedError as error:
             problem = error.message
-    raise _nonsense(reply, problem)
+    raise nonsense(reply, problem)
 
 
 def run_result(reply: Reply) -> RunResult:
@@ -75,7 +89,7 @@ def run_result(reply: Reply) -> RunResult:
     if reply.status == HTTPStatus.BAD_GATEWAY:
         raise _run_failure(reply)
     value = decoded(reply, forge.RunReply)
-    _must_be_ok(reply, value.ok)
+    must_be_ok(reply, value.ok)
     return RunResult(
         result=value.result,
         duration_ms=value.duration_ms,
@@ -85,22 +99,31 @@ def run_result(reply: Reply) -> RunResult:
     )
 
 
+def ready(reply: Reply) -> forge.Ready:
+    """Decode the answer of `GET /readyz`: a 503 of the right shape is an answer, no error."""
+    if reply.status == HTTPStatus.SERVICE_UNAVAILABLE and reply.problem is None:
+        with contextlib.suppress(MalformedError):
+            return forge_json.decode(reply.body, forge.Ready)
+    return decoded(reply, forge.Ready)
+
+
 def file_token(reply: Reply) -> FileToken:
     """Decode the answer of `POST /files`."""
     value = decoded(reply, forge.FileReply)
     return FileToken(secret=Secret(value.file_token), ttl_secs=value.ttl_secs, size=value.size)
 
 
-def app_token(reply: Reply) -> AppToken:
-    """Decode the answer of `POST /admin/tokens`."""
+def app_token(reply: Reply, asked_scopes: tuple[str, ...] | None = None) -> AppToken:
+    """Decode the answer of `POST /admin/tokens`, which need not repeat the scopes."""
     value = decoded(reply, forge.TokenReply)
     try:
         secret = Secret(value.token)
     except ForgeError:
         problem = "the new token cannot be used as one"
     else:
-        return AppToken(name=value.name, secret=secret, ip_cidrs=value.ip_cidrs)
-    raise _nonsense(reply, problem)
+        scopes = asked_scopes if value.scopes is None else value.scopes
+        return AppToken(name=value.name, secret=secret, ip_cidrs=value.ip_cidrs, scopes=scopes)
+    raise nonsense(reply, problem)
 
 
 def token_list(reply: Reply) -> tuple[forge.TokenInfo, ...]:
@@ -115,12 +138,12 @@ def agent_list(reply: Reply) -> tuple[forge.AgentInfo, ...]:
 
 def acknowledged(reply: Reply) -> None:
     """Make sure that the server says it did what was asked: `ok` is true, not only 200."""
-    _must_be_ok(reply, decoded(reply, forge.Acknowledged).ok)
+    must_be_ok(reply, decoded(reply, forge.Acknowledged).ok)
 
 
 def refusal(reply: Reply) -> ApiError:
     """The error that a reply without success stands for."""
-    said = forge.ErrorBody() if reply.problem else forge.decode_error(reply.body)
+    said = forge_json.ErrorBody() if reply.problem else forge_json.decode_error(reply.body)
     message = f"{_phrase(reply)}: {said.message}" if said.message else _phrase(reply)
     about: dict[str, Any] = {
         "status": reply.status,
@@ -136,6 +159,8 @@ def refusal(reply: Reply) -> ApiError:
             return NotFoundError(message, **about)
         case 409:
             return ConflictError(message, **about)
+        case 410:
+            return GoneError(message, **about)
         case 429 | 503:
             busy = BusyError(message, **about)
             busy.retry_after_secs = _retry_after(reply.headers.get("retry-after", ""))
@@ -150,15 +175,32 @@ def refusal(reply: Reply) -> ApiError:
 def _run_failure(reply: Reply) -> ApiError:
     """A run's failure; a plain `ApiError` when a proxy made the 502."""
     try:
-        value = forge.decode(b"" if reply.problem else reply.body, forge.RunFailureReply)
+        value = forge_json.decode(b"" if reply.problem else reply.body, forge.RunFailureReply)
     except MalformedError:
         return refusal(reply)
+    return failed(RunFailure, "the run failed", reply, value)
+
+
+class SaysWhy(Protocol):
+    """What every failure of an agent tells."""
+
+    @property
+    def error(self) -> str: ...  # noqa: D102
+    @property
+    def stderr(self) -> str | None: ...  # noqa: D102
+    @property
+    def stop_reason(self) -> str | None: ...  # noqa: D102
+    @property
+    def duration_ms(self) -> int: ...  # noqa: D102
+
+
+def failed(kind: type[F], what: str, reply: Reply, value: SaysWhy) -> F:
+    """The failure of an agent, as the error to raise."""
     error = value.error.strip() or "the agent did not say why"
-    said = forge.decode_error(reply.body)
-    failure = RunFailure(
-        f"the run failed: {forge.shown(error)}",
+    failure = kind(
+        f"{what}: {forge_json.shown(error)}",
         status=reply.status,
-        body=said.body,
+        body=forge_json.decode_error(reply.body).body,
         run_id=reply.run_id,
         request_id=reply.request_id,
     )
@@ -169,12 +211,18 @@ def _run_failure(reply: Reply) -> ApiError:
     return failure
 
 
-def _must_be_ok(reply: Reply, ok: object) -> None:
+def must_be_ok(reply: Reply, ok: object) -> None:
+    """Make sure that the server says so.
+
+    Raises:
+        ProtocolError: it does not.
+    """
     if ok is not True:
-        raise _nonsense(reply, "`ok` is not true")
+        raise nonsense(reply, "`ok` is not true")
 
 
-def _nonsense(reply: Reply, problem: str) -> ProtocolError:
+def nonsense(reply: Reply, problem: str) -> ProtocolError:
+    """The error for a reply that is not what the API promises."""
     msg = f"{reply.url} answered {reply.status}, but not as clawdforge does: {problem}"
     return ProtocolError(msg, status=reply.status, run_id=reply.run_id, request_id=reply.request_id)
 
@@ -188,7 +236,7 @@ def _phrase(reply: Reply) -> str:
 
 
 def _id(value: str | None) -> str | None:
-    return (forge.shown(value, 128) or None) if value else None
+    return (forge_json.shown(value, 128) or None) if value else None
 
 
 def _retry_after(value: str) -> int:

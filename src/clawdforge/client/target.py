@@ -4,26 +4,34 @@ No connection is made here.
 """
 
 import math
+import socket
 import ssl
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 
 from clawdforge import __version__
 from clawdforge.client.address import is_loopback
-from clawdforge.client.calls import Call
+from clawdforge.client.calls import EVENT_STREAM, SILENCE_SECS, Call
 from clawdforge.client.discovery import Place, locate
 from clawdforge.client.errors import ForgeError, SettingsError, TransportError
 from clawdforge.client.replies import Reply
 from clawdforge.client.secret import Secret
 from clawdforge.client.upload import Part
 from clawdforge.config import environment
-from clawdforge.wire.forge import MAX_ERROR_BYTES, MAX_REPLY_BYTES, shown
+from clawdforge.wire.forge_json import MAX_ERROR_BYTES, MAX_REPLY_BYTES, shown
 
 CONNECT_SECS = 10.0
+IDLE_SECS, PROBE_SECS, PROBES = 30, 10, 3
+"""TCP's keep-alive: when the first probe is sent, how often then, and how many may be lost."""
+# Servers drop idle connections after about 5 s: let go of ours earlier, or a run may be sent into
+# a connection that is just being closed. Runs are long, so any number of them may be under way.
+_LIMITS = httpx.Limits(max_keepalive_connections=20, keepalive_expiry=2.0)
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError)
 """What sending may raise. ValueError: host names that cannot be looked up."""
 
@@ -49,17 +57,25 @@ class Target:
 
     def options(self) -> dict[str, Any]:
         """How the httpx client is made."""
-        # Servers drop idle connections after about 5 s: let go of ours earlier, or a run may
-        # be sent into a connection that is just being closed. Runs are long, so any number of
-        # them may be under way.
-        limits = httpx.Limits(max_keepalive_connections=20, keepalive_expiry=2.0)
-        options: dict[str, Any] = {"follow_redirects": False, "limits": limits}
+        options: dict[str, Any] = {"follow_redirects": False, "limits": _LIMITS}
         if is_loopback(self.place.url):
             options["trust_env"] = False  # no proxy could reach it
             if self.place.url.startswith("http:"):
                 # Never used, and much cheaper than one that loads the certificates.
                 options["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return options
+
+    def keeps_alive(self) -> bool:
+        """Whether a connection is to be watched by TCP, for a machine that went without a word.
+
+        Needless on this machine; and with a proxy between, only that would be watched.
+        """
+        proxies = urllib.request.getproxies()
+        return not is_loopback(self.place.url) and not {"http", "https", "all"} & set(proxies)
+
+    def transport_options(self) -> dict[str, Any]:
+        """How a transport is made that keeps connections alive."""
+        return {"limits": _LIMITS, "socket_options": list(_keep_alive())}
 
     def request(self, call: Call[Any], part: Part | None = None) -> httpx.Request:
         """The request for a call.
@@ -68,16 +84,22 @@ class Target:
             SettingsError: the token it needs is missing.
         """
         headers = {
-            "accept": "application/json",
+            "accept": call.accept,
             "accept-encoding": "identity",
             "user-agent": f"clawdforge-python/{__version__}",
+            **call.headers,
         }
         if call.credential:
             headers["authorization"] = f"Bearer {self._secret(call.credential).reveal()}"
         if call.body is not None:
             headers["content-type"] = "application/json"
         secs = self.upload_timeout_secs if part else call.timeout_secs or self.timeout_secs
-        timeout = httpx.Timeout(secs, connect=min(CONNECT_SECS, secs), pool=None)
+        timeout = httpx.Timeout(
+            connect=min(CONNECT_SECS, secs),
+            read=None if math.isinf(secs) else secs,
+            write=self.timeout_secs if math.isinf(secs) else secs,
+            pool=None,
+        )
         return httpx.Request(
             call.method,
             self.place.url + call.path,
@@ -119,7 +141,8 @@ class Target:
             )
         if isinstance(error, httpx.TimeoutException):
             secs = request.extensions["timeout"]["read"]
-            msg = f"{url} did not answer within {secs:g} s"
+            limit = "in time" if secs is None else f"within {secs:g} s"
+            msg = f"{url} did not answer {limit}"
             hint = "what was asked may still be under way"
             return TransportError(msg, url=url, timed_out=True, hint=hint)
         msg = f"the connection to {url} broke: {_reason(error)}"
@@ -205,6 +228,27 @@ def opening() -> Iterator[None]:
             f"the proxy or certificate settings of the environment are wrong: {_reason(error)}"
         )
     raise SettingsError(problem)
+
+
+def is_stream(response: httpx.Response) -> bool:
+    """Whether a reply is a stream of events; how long it may be silent is set in that case."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.status_code != HTTPStatus.OK or kind != EVENT_STREAM:
+        return False
+    # Until now the limit was that of the turn, which may begin late. Read by httpcore when the
+    # body begins.
+    response.request.extensions["timeout"]["read"] = SILENCE_SECS
+    return True
+
+
+def _keep_alive() -> Iterator[tuple[int, int, int]]:
+    yield socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1
+    # macOS has another name for the first.
+    idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
+    values = {idle: IDLE_SECS, "TCP_KEEPINTVL": PROBE_SECS, "TCP_KEEPCNT": PROBES}
+    for name, value in values.items():
+        if hasattr(socket, name):
+            yield socket.IPPROTO_TCP, getattr(socket, name), value
 
 
 def _without_query(request: httpx.Request) -> str:

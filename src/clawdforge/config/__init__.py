@@ -15,7 +15,8 @@ from clawdforge.config.folders import (
     write_private_file,
 )
 from clawdforge.config.load import Effective, Origin, environment, load_settings
-from clawdforge.config.settings import AgentSettings, Settings
+from clawdforge.config.settings import PermissionMode, Settings
+from clawdforge.config.tables import AgentSettings, McpServerSettings, SecretSettings
 
 __all__ = [
     "ADMIN_TOKEN_FILE",
@@ -24,7 +25,10 @@ __all__ = [
     "SERVER_FILE",
     "AgentSettings",
     "Effective",
+    "McpServerSettings",
     "Origin",
+    "PermissionMode",
+    "SecretSettings",
     "Settings",
     "default_config_file",
     "default_data_dir",

@@ -38,6 +38,7 @@ class DataFolder:
         self.ledger = self.path / LEDGER_FILE
         self.files = make_private_folder(self.path / "files")
         self.runs = make_private_folder(Path(settings.runs_dir))
+        self.sessions = make_private_folder(self.path / "sessions")
         self._admin_token = settings.admin_token
 
     @contextmanager

@@ -2,9 +2,10 @@
 
 import difflib
 import os
+import re
 import tomllib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -12,10 +13,12 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from clawdforge.config.folders import default_config_file, default_data_dir
-from clawdforge.config.settings import AgentSettings, Settings
+from clawdforge.config.settings import PERMISSION_MODES, Settings
+from clawdforge.config.tables import AgentSettings
 from clawdforge.errors import ConfigError
 
 CONFIG_VARIABLE = "CLAWDFORGE_CONFIG"
+_ADDRESS = re.compile(r"(?:https|ssh|file)://.|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:")
 
 
 def environment() -> dict[str, str]:
@@ -63,9 +66,11 @@ def load_settings(
         config_file: The TOML file; else `CLAWDFORGE_CONFIG`, else the user's, if there.
 
     Raises:
-        ConfigError: a value is wrong; the message says which, where it came from and why.
+        ConfigError: a value is wrong, or there is no such setting; the message says which, where
+            it came from and why.
     """
     environ = environment() if environ is None else environ
+    _refuse_unknown("flags", flags or {})
     path, table = _read_file(config_file, environ)
     values: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
@@ -90,14 +95,18 @@ def _read_file(given: Path | None, environ: Mapping[str, str]) -> tuple[Path, di
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"the configuration {path} is not valid TOML: {error}"
         raise ConfigError(msg) from error
-    known = [name for name, _, _ in _fields()]
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "see `clawdforge config`"
-            msg = f"{path}: there is no setting {key!r}"
-            raise ConfigError(msg, hint=hint)
+    _refuse_unknown(str(path), table)
     return path, table
+
+
+def _refuse_unknown(where: str, names: Iterable[str]) -> None:
+    known = Settings.__struct_fields__
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "see `clawdforge config`"
+            msg = f"{where}: there is no setting {name!r}"
+            raise ConfigError(msg, hint=hint)
 
 
 def _pick(
@@ -136,12 +145,18 @@ def _resolve(settings: Settings) -> Settings:
     if settings.default_agent and settings.default_agent not in agents:
         msg = f"default_agent: there is no agent {settings.default_agent!r}"
         raise ConfigError(msg, hint=f"configured: {', '.join(agents)}")
+    for name, server in settings.mcp_servers.items():
+        server.check(name)
+    for name, secret in settings.secrets.items():
+        secret.check(name)
     return msgspec.structs.replace(
         settings,
         data_dir=str(data_dir),
         runs_dir=str(runs_dir),
         agents=agents,
         default_timeout_secs=min(settings.default_timeout_secs, settings.max_timeout_secs),
+        permissions=min(settings.permissions, settings.max_permissions, key=PERMISSION_MODES.index),
+        workspace_roots=tuple(map(_root, settings.workspace_roots)),
     )
 
 
@@ -151,6 +166,16 @@ def _folder(name: str, value: str | Path) -> Path:
     except RuntimeError as error:  # `~somebody`, and there is nobody of that name
         msg = f"{name}: {error}"
         raise ConfigError(msg) from None
+
+
+def _root(value: str) -> str:
+    """Shape only: `gateway.session_folders` reads them, when there is a disk to look at."""
+    if value.startswith(("/", "~")):
+        return str(_folder("workspace_roots", value))
+    if _ADDRESS.match(value):
+        return value
+    msg = f"workspace_roots: {value!r} is neither an absolute path nor a git address"
+    raise ConfigError(msg, hint="/srv/repositories, https://HOST/ORG, ssh://…, git@HOST:ORG")
 
 
 def _agents(settings: Settings) -> dict[str, AgentSettings]:

@@ -4,10 +4,12 @@ Each field's `Meta` is the single source for validation, for `clawdforge config`
 the table in the docs. The names of clawdforge 0.2's variables are kept.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
+
+from clawdforge.config.tables import AgentSettings, McpServerSettings, SecretSettings
 
 MIB = 1024 * 1024
 MIN_TIMEOUT_SECS = 5
@@ -22,25 +24,14 @@ def _about(text: str, *env: str, secret: bool = False) -> Meta:
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
+YEAR_SECS = 366 * 86_400
+Seconds = Annotated[float, Meta(ge=0, le=YEAR_SECS)]
+SomeSeconds = Annotated[float, Meta(gt=0, le=YEAR_SECS)]
 
 
-class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[agents.NAME]` table: how an agent is started and what it may see."""
-
-    driver: str
-    """The code that speaks its language: `claude` or `demo`."""
-    command: tuple[str, ...] = ()
-    """Program and leading arguments; empty: the driver's own."""
-    args: tuple[str, ...] = ()
-    """Further arguments, after those of the driver. From the operator only."""
-    env: tuple[str, ...] = ()
-    """Names of environment variables it may see beyond the driver's allow-list."""
-    default_model: str | None = None
-    """Model when the caller names none; None: the server's `default_model`."""
-    max_open_files: Annotated[int, Meta(ge=16)] | None = None
-    max_file_bytes: Annotated[int, Meta(ge=1)] | None = None
-    """Largest file that the agent may write."""
-    max_cpu_secs: Annotated[int, Meta(ge=1)] | None = None
+PermissionMode = Literal["deny", "allow-reads", "ask", "allow-all"]
+PERMISSION_MODES: tuple[PermissionMode, ...] = get_args(PermissionMode)
+"""Narrowest first."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,9 +140,111 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "json", "text"],
         _about("Log lines as JSON or text; auto: text on a terminal.", "CLAWDFORGE_LOG_FORMAT"),
     ] = "auto"
+    max_live_sessions: Annotated[
+        Positive, _about("Open sessions; beyond it: 503.", "CLAWDFORGE_MAX_LIVE_SESSIONS")
+    ] = 10_000
+    session_ttl_secs: Annotated[
+        Positive,
+        _about(
+            "How long an open session may be idle until it is closed.",
+            "CLAWDFORGE_SESSION_TTL_SECS",
+        ),
+    ] = 3600
+    session_hard_ttl_secs: Annotated[
+        Positive,
+        _about(
+            "How long a closed session can still be read and resumed; then it is deleted.",
+            "CLAWDFORGE_SESSION_HARD_TTL_SECS",
+        ),
+    ] = 86_400
+    hibernate_after_secs: Annotated[
+        Seconds,
+        _about(
+            "How long an idle session's agent process is kept; the next turn wakes it again.",
+            "CLAWDFORGE_HIBERNATE_AFTER_SECS",
+        ),
+    ] = 60
+    warm_agents: Annotated[
+        Natural,
+        _about(
+            "Processes of each agent that are kept started for first turns.",
+            "CLAWDFORGE_WARM_AGENTS",
+        ),
+    ] = 0
+    agent_start_secs: Annotated[
+        SomeSeconds,
+        _about("How long an agent may take to get ready.", "CLAWDFORGE_AGENT_START_SECS"),
+    ] = 30
+    cancel_grace_secs: Annotated[
+        Seconds,
+        _about(
+            "How long an agent that was told to stop its turn may take; then it is killed.",
+            "CLAWDFORGE_CANCEL_GRACE_SECS",
+        ),
+    ] = 2
+    turn_inbox: Annotated[
+        Positive,
+        _about("Turns that may wait in a session; beyond it: 429.", "CLAWDFORGE_TURN_INBOX"),
+    ] = 8
+    permissions: Annotated[
+        PermissionMode,
+        _about(
+            "What agents may do in sessions that say nothing else: deny, allow-reads, ask, "
+            "allow-all.",
+            "CLAWDFORGE_PERMISSIONS",
+        ),
+    ] = "allow-reads"
+    max_permissions: Annotated[
+        PermissionMode,
+        _about("The widest permissions that a session may ask for.", "CLAWDFORGE_MAX_PERMISSIONS"),
+    ] = "allow-all"
+    permission_timeout_secs: Annotated[
+        Positive,
+        _about(
+            "How long an agent's question waits for a person; then the answer is no.",
+            "CLAWDFORGE_PERMISSION_TIMEOUT_SECS",
+        ),
+    ] = 60
+    workspace_roots: Annotated[
+        tuple[str, ...],
+        _about(
+            "Where git repositories for workspaces may lie: absolute paths, or beginnings of "
+            "https://, ssh://, file:// and git@host: addresses.",
+            "CLAWDFORGE_WORKSPACE_ROOTS",
+        ),
+    ] = ()
+    git_timeout_secs: Annotated[
+        SomeSeconds,
+        _about("How long git may take to make a workspace.", "CLAWDFORGE_GIT_TIMEOUT_SECS"),
+    ] = 120
+    sse_heartbeat_secs: Annotated[
+        SomeSeconds,
+        _about(
+            "How often a silent stream of events gets a comment.", "CLAWDFORGE_SSE_HEARTBEAT_SECS"
+        ),
+    ] = 15
+    max_event_readers: Annotated[
+        Positive, _about("Streams of events at once.", "CLAWDFORGE_MAX_EVENT_READERS")
+    ] = 1000
+    node_lease_secs: Annotated[
+        SomeSeconds,
+        _about(
+            "How long the server may be out of touch with the ledger before its sessions are "
+            "another's to take.",
+            "CLAWDFORGE_NODE_LEASE_SECS",
+        ),
+    ] = 15
     agents: Annotated[
         dict[str, AgentSettings],
         _about("Agents by name; tables [agents.NAME] of the file, beside claude and demo."),
+    ] = {}
+    mcp_servers: Annotated[
+        dict[str, McpServerSettings],
+        _about("MCP servers that sessions may ask for; tables [mcp_servers.NAME] of the file."),
+    ] = {}
+    secrets: Annotated[
+        dict[str, SecretSettings],
+        _about("Variables that sessions may ask for; tables [secrets.NAME] of the file."),
     ] = {}
 
     def __repr__(self) -> str:

@@ -65,6 +65,16 @@ ToolStatus = Literal["pending", "in_progress", "completed", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Diff:
+    """A change of a file that a tool call makes, or is about to make."""
+
+    path: str
+    old_text: str | None
+    """None: the file is new."""
+    new_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """What is known about a tool call: a patch, to be laid over what was known by `call_id`.
 
@@ -82,6 +92,10 @@ class ToolCall:
     status: ToolStatus | None = None
     result: Any = None
     """What came of it: any JSON value, mostly text."""
+    diffs: tuple[Diff, ...] | None = None
+    """What it changes, as far as the agent tells."""
+    paths: tuple[str, ...] | None = None
+    """The files that it is about, as far as the agent tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

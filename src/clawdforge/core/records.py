@@ -23,6 +23,9 @@ class App:
     created_at: int
     last_used_at: int | None = None
     revoked_at: int | None = None
+    policy: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The most that its sessions may let an agent do, as a permission policy; JSON. None: no
+    limit of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

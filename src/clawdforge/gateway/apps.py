@@ -3,8 +3,9 @@
 import ipaddress
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from clawdforge.core.names import APP_NAME, is_app_name
 from clawdforge.core.peers import Network, admits, networks
@@ -70,6 +71,13 @@ class Apps:
         if not token or not same(token, self._admin_token):
             raise _unauthorized("admin token")
 
+    def policy_of(self, app_id: str) -> Mapping[str, Any] | None:
+        """What sessions of a live app may have at most; None: no further limit."""
+        for app in self._by_digest.values():
+            if app.app_id == app_id:
+                return app.policy
+        return None
+
     def listed(self) -> list[App]:
         """The live apps by name, with the newest `last_used_at`."""
         apps = [
@@ -79,7 +87,13 @@ class Apps:
         return sorted(apps, key=lambda app: app.name)
 
     async def create(
-        self, name: str, *, ip_cidrs: Sequence[str] = (), scopes: Sequence[str] | None, who: Caller
+        self,
+        name: str,
+        *,
+        ip_cidrs: Sequence[str] = (),
+        scopes: Sequence[str] | None,
+        policy: Mapping[str, Any] | None = None,
+        who: Caller,
     ) -> tuple[App, str]:
         """Make an app; the app and its token, which is shown this once.
 
@@ -88,7 +102,7 @@ class Apps:
             ConflictError: the name is taken.
         """
         token = APP_TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
-        app = await self._add(name, token, ip_cidrs, scopes or ("run",), who)
+        app = await self._add(name, token, ip_cidrs, scopes or ("run",), who, policy=policy)
         return app, token
 
     async def ensure_local(self, token: str) -> None:
@@ -124,7 +138,14 @@ class Apps:
                     self._by_digest[key] = replace(app, last_used_at=used[app.app_id])
 
     async def _add(
-        self, name: str, token: str, ip_cidrs: Sequence[str], scopes: Sequence[str], who: Caller
+        self,
+        name: str,
+        token: str,
+        ip_cidrs: Sequence[str],
+        scopes: Sequence[str],
+        who: Caller,
+        *,
+        policy: Mapping[str, Any] | None = None,
     ) -> App:
         _check(name, ip_cidrs, scopes)
         app = App(
@@ -134,6 +155,7 @@ class Apps:
             ip_cidrs=tuple(ip_cidrs),
             scopes=tuple(dict.fromkeys(scopes)),
             created_at=int(self._clock()),
+            policy=policy,
         )
         if any(live.name == name for live in self._by_digest.values()):
             raise _taken(name)

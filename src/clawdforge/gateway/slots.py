@@ -39,6 +39,8 @@ class Slots:
         self._max_wait_secs = max_wait_secs
         self._clock = clock
         self._usual_secs = _USUAL_RUN_SECS
+        self.when_waiting: Callable[[], None] = lambda: None
+        """Called whenever somebody gets in line: a place might be made for them."""
 
     @property
     def active(self) -> int:
@@ -62,6 +64,7 @@ class Slots:
             msg = f"{self.active} agents are at work and the line is full; try again later"
             raise BusyError(msg, code="line_full", retry_after_secs=self._retry_after())
         if entry is Entry.WAITING:
+            self.when_waiting()
             await self._wait(ticket)
         return Slot(self, app_id, self._clock())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from clawdforge.agents.driver import Driver, SessionSpec
-from clawdforge.core.events import Exited, Stop, TurnEnded
+from clawdforge.core.events import Exited, Stop, Text, TurnEnded
 from clawdforge.core.records import RunEnd, RunStart, RunState
 from clawdforge.core.run import (
     RunOutcome,
@@ -72,6 +72,7 @@ class Turn:
         self._clock = clock
         self._monotonic = monotonic
         self._driver: Driver | None = None
+        self._said: list[str] = []
         self._owner = TaskOwner()
 
     async def take(self) -> RunOutcome:
@@ -154,6 +155,8 @@ class Turn:
         with contextlib.suppress(AgentError):  # it ended already: its events say how
             await driver.prompt(turn_id, prompt)
         while (event := await driver.next_event()) is not None:
+            if isinstance(event, Text):
+                self._said.append(event.text)
             if isinstance(event, TurnEnded) and event.turn_id == turn_id:
                 return await self._ended(event)
         return await self._failed(None)
@@ -164,7 +167,7 @@ class Turn:
         return _End(
             state=RunState.DONE,
             stop_reason=whole_text(event.reason) if event.reason is not None else None,
-            text=whole_text(event.text or ""),
+            text=whole_text("".join(self._said) if event.text is None else event.text),
             usage=event.usage,
         )
 

@@ -9,12 +9,24 @@ from clawdforge.http import errors
 from clawdforge.http.door import Door
 from clawdforge.http.guards import Guards
 from clawdforge.http.openapi import document
-from clawdforge.http.routes import admin, agents, files, health, runs
+from clawdforge.http.routes import (
+    admin,
+    agents,
+    files,
+    health,
+    permissions,
+    runs,
+    sessions,
+    turns,
+)
 from clawdforge.http.services import Services
 
 ROUTERS = (
     health.router,
     runs.router,
+    sessions.router,
+    turns.router,
+    permissions.router,
     files.router,
     agents.router,
     admin.router,

@@ -18,6 +18,7 @@ from clawdforge.errors import (
     ClawdforgeError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     InputError,
     NotFoundError,
     StorageError,
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 STORAGE_RETRY_SECS = 30
 _STATUS: list[tuple[type[ClawdforgeError], int]] = [
     (NotFoundError, 404),
+    (GoneError, 410),
     (ConflictError, 409),
     (TooLargeError, 413),
     (InputError, 422),
@@ -39,6 +41,7 @@ _STATUS: list[tuple[type[ClawdforgeError], int]] = [
     (BusyError, 503),
     (StorageError, 503),
 ]
+_STATUS_OF_CODE = {"inbox_full": 429}
 _CODES = {
     404: "not_found",
     405: "method_not_allowed",
@@ -63,7 +66,9 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 
 def error_reply(error: ClawdforgeError) -> JSONResponse:
     """The reply to a request that ended in this error."""
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    status = _STATUS_OF_CODE.get(error.code) or next(
+        (status for kind, status in _STATUS if isinstance(error, kind)), 500
+    )
     message = error.message
     headers = {}
     if isinstance(error, StorageError):

@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 
 from clawdforge.core.run import RunOutcome
+from clawdforge.core.session_io import TurnOutcome
+from clawdforge.core.usage import Usage
 
 _REQUEST_SECS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 120)
 _RUN_SECS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
@@ -34,6 +36,16 @@ class Metrics:
             buckets=_RUN_SECS,
             registry=self._registry,
         )
+        self._turns = self._counter(
+            "clawdforge_turns", "Turns of sessions that ended.", "agent", "state"
+        )
+        self._turn_secs = Histogram(
+            "clawdforge_turn_seconds",
+            "Duration of turns, without the wait in line.",
+            ("agent",),
+            buckets=_RUN_SECS,
+            registry=self._registry,
+        )
         self._tokens = self._counter("clawdforge_tokens", "Tokens used.", "agent", "kind")
         self._cost = self._counter("clawdforge_cost_microusd", "Cost, in micro-dollars.", "agent")
 
@@ -50,7 +62,9 @@ class Metrics:
         """Count a run that ended."""
         self._runs.labels(agent, outcome.state.value).inc()
         self._run_secs.labels(agent).observe(outcome.duration_ms / 1000)
-        usage = outcome.usage
+        self._use(agent, outcome.usage)
+
+    def _use(self, agent: str, usage: Usage) -> None:
         for kind, count in (
             ("input", usage.input_tokens),
             ("output", usage.output_tokens),
@@ -59,6 +73,12 @@ class Metrics:
         ):
             self._tokens.labels(agent, kind).inc(count or 0)
         self._cost.labels(agent).inc(usage.cost_microusd or 0)
+
+    def turn(self, agent: str, outcome: TurnOutcome) -> None:
+        """Count a turn of a session that ended."""
+        self._turns.labels(agent, outcome.state.value).inc()
+        self._turn_secs.labels(agent).observe(outcome.duration_ms / 1000)
+        self._use(agent, outcome.usage)
 
     def exposition(self) -> tuple[bytes, str]:
         """All metrics in the text format, and its content type."""

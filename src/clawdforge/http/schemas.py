@@ -27,7 +27,8 @@ def _clean(text: str) -> str:
     return text
 
 
-def _not_blank(text: str) -> str:
+def not_blank(text: str) -> str:
+    """Refuse text without any character that shows."""
     if not text.strip():
         msg = "must not be empty or blank"
         raise ValueError(msg)
@@ -37,16 +38,18 @@ def _not_blank(text: str) -> str:
 Text = Annotated[str, AfterValidator(_clean)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A body: types are not bent, unknown keys are passed over."""
+
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
-class RunBody(_Strict):
+class RunBody(Strict):
     """What an agent is asked to do."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_RUN]})
 
-    prompt: Annotated[Text, AfterValidator(_not_blank), Field(min_length=1)]
+    prompt: Annotated[Text, AfterValidator(not_blank), Field(min_length=1)]
     agent: Annotated[
         str | None,
         Field(description="A configured agent (`GET /agents`); null: the server's default."),
@@ -70,7 +73,7 @@ class RunBody(_Strict):
     ] = None
 
 
-class TokenBody(_Strict):
+class TokenBody(Strict):
     """An app to be made."""
 
     model_config = ConfigDict(
@@ -84,6 +87,9 @@ class TokenBody(_Strict):
     ] = None
     scopes: Annotated[
         list[str] | None, Field(description="`run`, `metrics`; null: `run` only.")
+    ] = None
+    permissions: Annotated[
+        Any, Field(description="What its sessions may have at most, as in `POST /sessions`.")
     ] = None
 
 
@@ -242,6 +248,7 @@ class TokenRow(BaseModel):
     scopes: list[str]
     created_at: Annotated[int, Field(description="UTC seconds since 1970.")]
     last_used_at: int | None
+    permissions: dict[str, Any] | None
 
 
 class TokenList(BaseModel):

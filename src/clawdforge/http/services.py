@@ -9,6 +9,10 @@ from clawdforge.agents.driver import Agents, AgentStatus
 from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.files import Files
 from clawdforge.gateway.runs import Runs
+from clawdforge.gateway.sessions.hub import Hub
+from clawdforge.gateway.sessions.permissions import Permissions
+from clawdforge.gateway.sessions.service import Sessions
+from clawdforge.gateway.sessions.turns import Turns
 from clawdforge.http.metrics import Metrics
 from clawdforge.store.ledger import Ledger
 
@@ -23,6 +27,11 @@ class Services:
     agents: Agents
     ledger: Ledger
     metrics: Metrics
+    sessions: Sessions
+    turns: Turns
+    permissions: Permissions
+    hub: Hub
+    heartbeat_secs: float
     programs: Callable[[], Awaitable[tuple[AgentStatus, AgentStatus]]]
     """Looks up the claude and acpx programs."""
     max_upload_bytes: int

@@ -163,6 +163,16 @@ class ChildProtocol(asyncio.SubprocessProtocol):
             self._reading(on=True)
         return line
 
+    def allow_output(self) -> None:
+        """Count its output from nothing again: a new turn begins."""
+        self._output_bytes = 0
+
+    def nudge(self) -> None:
+        """Give who reads an empty line, as if the child had written one."""
+        self._lines.append(b"")
+        self._window += LINE_COST
+        self._news.set()
+
     async def drain(self) -> None:
         """Wait until the child has taken most of what was written to it."""
         await self._writable.wait()
@@ -221,8 +231,25 @@ class Child:
         """The next line of standard output; None at the end. See `ChildProtocol.read_line`."""
         return await self._protocol.read_line()
 
+    def allow_output(self) -> None:
+        """Count its output from nothing again, as for each turn of a conversation."""
+        self._protocol.allow_output()
+
+    def nudge(self) -> None:
+        """Wake who waits in `read_line`, with an empty line."""
+        self._protocol.nudge()
+
     async def write(self, data: bytes) -> None:
         """Write to standard input, and wait until the child has taken most of it.
+
+        Raises:
+            AgentError: the child does not read any more (`code` `agent_gone`).
+        """
+        self.send(data)
+        await self._protocol.drain()
+
+    def send(self, data: bytes) -> None:
+        """Write to standard input without waiting, for who must go on reading meanwhile.
 
         Raises:
             AgentError: the child does not read any more (`code` `agent_gone`).
@@ -232,7 +259,6 @@ class Child:
             msg = "the agent has ended and takes no more input"
             raise AgentError(msg, code="agent_gone")
         stdin.write(data)
-        await self._protocol.drain()
 
     def close_stdin(self) -> None:
         """Tell the child that there is no more input."""

@@ -24,6 +24,7 @@ class Job:
 
     work: Callable[[sqlite3.Connection], Any]
     reply: asyncio.Future[Any]
+    then: Callable[[Any], object] | None = None
     result: Any = None
     error: Exception | None = None
 
@@ -99,10 +100,19 @@ class Lane:
         while self._thread.is_alive():  # noqa: ASYNC110
             await asyncio.sleep(0)
 
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def do(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        then: Callable[[T], object] | None = None,
+    ) -> T:
         """Let the thread do some work, after all that was handed in before.
 
         When the caller is cancelled meanwhile, the work may still be done.
+
+        Args:
+            work: what is done with the connection, on the thread.
+            then: called on the loop with what came of it, once it is done for good; also when
+                the caller was cancelled meanwhile. It must not raise.
 
         Raises:
             StorageError: the lane is not open.
@@ -115,7 +125,7 @@ class Lane:
         except StorageError:
             self._room.release()
             raise
-        job = Job(work, self._loop.create_future())
+        job = Job(work, self._loop.create_future(), then)
         self.load += 1
         self._queue.put(job)
         result: T = await job.reply
@@ -167,6 +177,8 @@ class Lane:
         self.load -= len(jobs)
         for job in jobs:
             self._room.release()
+            if job.then is not None and job.error is None:
+                job.then(job.result)
             if job.reply.done():  # whoever waited was cancelled
                 continue
             if job.error is None:

@@ -19,9 +19,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from clawdforge.core.records import App, AuditEntry, Run, RunEnd, RunStart, StoredFile
+from clawdforge.store.session_ledger import SessionLedger
 
 
-class Ledger(Protocol):
+class Ledger(SessionLedger, Protocol):
     """Opened and closed by the server, as an async context manager."""
 
     async def __aenter__(self) -> Self:

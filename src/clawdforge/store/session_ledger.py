@@ -10,8 +10,8 @@ Rules beyond those of `store.ledger`:
 * A node lives while its lease, renewed by `beat`, has not run out by the store's own clock, and
   no newer incarnation of it has begun.
 * Epochs come from one sequence that only grows and are never used again.
-* `append` is fenced and idempotent: with an old epoch nothing is written; the same events
-  handed in again are passed over. In one session numbers have no gaps.
+* `append` is fenced and idempotent: with an old epoch nothing is written; the same entry
+  handed in again is passed over. In one session numbers have no gaps.
 * What `read` gives has been committed, and `wait_news` tells of it only then.
 """
 
@@ -39,7 +39,8 @@ class SessionLedger(Protocol):
     async def beat(self, node: Node, lease_secs: float) -> None:
         """Renew the node's lease, from now; the first time it begins to live.
 
-        A newer incarnation takes the place of an older one of the same `node_id`.
+        A newer incarnation takes the place of an older one of the same `node_id`. A node whose
+        lease had run out lives again, and has again what nobody claimed meanwhile.
 
         Raises:
             ConflictError: an incarnation that began later has taken this one's place.
@@ -51,7 +52,7 @@ class SessionLedger(Protocol):
         ...
 
     async def claim(self, session_id: str, node: Node) -> Claim | None:
-        """Own a session under a new epoch. None: there is none, or its owner lives.
+        """Own a session under a new epoch. None: there is none, or another owner lives.
 
         A node that claims what it owns already gets a new epoch, too. The node must live: one
         without a lease claims nothing.
@@ -66,11 +67,28 @@ class SessionLedger(Protocol):
         """Add to sessions. The ids of those that were added to: the others are fenced.
 
         Each entry is written whole or not at all, whatever becomes of the others; they are
-        durable together.
+        durable together. An entry is fenced when the session's epoch is another one, or when
+        the session was released or is gone. A session that comes with two epochs counts as
+        fenced, though what came under the right one is written.
+
+        Whoever does not know whether an append took place hands in the same entries again:
+
+        * Events with a number that is there are passed over, and so are the start of a turn
+          that is there and the end of a turn that has ended.
+        * When that leaves nothing of an entry's events, `turn_start` and `turn_end`, and there
+          was one of them, the entry is a repetition: nothing of it is written, and its session
+          is among the ids, as the first time.
+        * Else the rest is written, too: `patch`, `permissions`, `audit`. But `patch.add_usage`
+          of an entry with a `turn_end` is added only if that ends the turn here and now.
+        * An entry with nothing to know it by (no event, no start or end of a turn) is written
+          each time: give it an event, or no `add_usage` and no `audit`.
+        * A permission that is not `pending` any more is left as it is.
 
         Raises:
-            ConflictError: events that do not follow the session's newest one, or an idempotency
-                key that another turn of the session has. Nothing of the batch is written.
+            ConflictError: events or a turn that do not follow the session's newest one, that
+                are there with other contents, or the end of a turn that never was; an
+                idempotency key that another turn of the session has. Nothing of the batch is
+                written.
         """
         ...
 
@@ -82,14 +100,15 @@ class SessionLedger(Protocol):
         """Bury nodes whose lease has run out; sessions without a living owner that need one.
 
         Those are the ones with a turn that is `running` or a permission that is `pending`,
-        oldest first. Others wait until somebody wants them.
+        oldest first by (created_at, session_id). Others wait until somebody wants them.
         """
         ...
 
     async def wait_news(self) -> Collection[str]:
         """Wait until events have been added to sessions since the last call; their ids.
 
-        For one caller at a time. A cancelled wait loses nothing.
+        For one caller at a time: of several, only one hears of each. A cancelled wait loses
+        nothing. It tells of what was added through this object, since it was opened.
 
         Raises:
             StorageError: the ledger was closed.
@@ -100,6 +119,8 @@ class SessionLedger(Protocol):
 
     async def create_session(self, session: Session, audit: AuditEntry, *, max_open: int) -> bool:
         """Add a session with its audit entry; False when `max_open` are open already.
+
+        Nobody owns it yet.
 
         Raises:
             ConflictError: the id, or the app's `idempotency_key`, is in use.

@@ -6,54 +6,46 @@ It keeps the port's promises but one: nothing is durable beyond the object itsel
 # ruff: noqa: D102 - the port says what each method promises
 
 import heapq
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
-from types import TracebackType
-from typing import Any, Self
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from clawdforge.core.records import App, AuditEntry, Run, RunEnd, RunStart, StoredFile
-from clawdforge.errors import ConflictError, InputError, StorageError
+from clawdforge.errors import ConflictError
 from clawdforge.store.rows import interrupted, interruption
+from clawdforge.testing.memory_base import entry_as_kept, object_as_kept, require_text
+from clawdforge.testing.memory_sessions import MemorySessions
 
 _EXPIRED_AT_ONCE = 1000
 
 
-class MemoryLedger:
-    """The port `Ledger` in memory. Closed and opened again, it still has what was written."""
+class MemoryLedger(MemorySessions):
+    """The port `Ledger` in memory. Closed and opened again, it still has what was written.
 
-    def __init__(self) -> None:
-        self._open = False
+    Args:
+        clock: the time that leases are compared with, in seconds since 1970.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(clock=clock)
         self._apps: dict[str, App] = {}
         self._files: dict[str, StoredFile] = {}
         self._runs: dict[str, Run] = {}
-        self._audit: list[AuditEntry] = []
-
-    async def __aenter__(self) -> Self:
-        self._open = True
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open = False
 
     async def check(self) -> None:
         self._require_open()
 
     async def add_app(self, app: App, audit: AuditEntry) -> None:
         self._require_open()
-        _require_text(app)
-        entry = _as_kept(audit)
+        require_text(app)
+        entry = entry_as_kept(audit)
         if any(known.name == app.name for known in self._live()):
             raise ConflictError(f"There is an app named {app.name!r} already.")
         taken = any(known.token_digest == app.token_digest for known in self._apps.values())
         if taken or app.app_id in self._apps:
             raise ConflictError("There is such an app already.")
-        self._apps[app.app_id] = app
+        policy = None if app.policy is None else object_as_kept(app.policy)
+        self._apps[app.app_id] = replace(app, policy=policy)
         self._audit.append(entry)
 
     async def live_apps(self) -> Sequence[App]:
@@ -62,7 +54,7 @@ class MemoryLedger:
 
     async def revoke_app(self, name: str, audit: AuditEntry) -> bool:
         self._require_open()
-        entry = _as_kept(audit)
+        entry = entry_as_kept(audit)
         app = next((app for app in self._live() if app.name == name), None)
         if app is None:
             return False
@@ -79,8 +71,8 @@ class MemoryLedger:
 
     async def add_file(self, file: StoredFile, audit: AuditEntry) -> None:
         self._require_open()
-        _require_text(file)
-        entry = _as_kept(audit)
+        require_text(file)
+        entry = entry_as_kept(audit)
         taken = any(known.stored_name == file.stored_name for known in self._files.values())
         if taken or file.token_digest in self._files:
             raise ConflictError("There is such a file already.")
@@ -116,14 +108,14 @@ class MemoryLedger:
 
     async def start_run(self, run: RunStart) -> None:
         self._require_open()
-        _require_text(run)
+        require_text(run)
         if run.run_id in self._runs:
             raise ConflictError("There is such a run already.")
         self._runs[run.run_id] = Run(start=run)
 
     async def end_run(self, run_id: str, end: RunEnd) -> bool:
         self._require_open()
-        _require_text(end)
+        require_text(end)
         run = self._runs.get(run_id)
         if run is None or run.end is not None:
             return False
@@ -157,7 +149,7 @@ class MemoryLedger:
 
     async def audit(self, entry: AuditEntry) -> None:
         self._require_open()
-        self._audit.append(_as_kept(entry))
+        self._audit.append(entry_as_kept(entry))
 
     async def audit_entries(self, *, limit: int, action: str | None = None) -> Sequence[AuditEntry]:
         self._require_open()
@@ -167,27 +159,6 @@ class MemoryLedger:
     def _live(self) -> list[App]:
         return [app for app in self._apps.values() if app.revoked_at is None]
 
-    def _require_open(self) -> None:
-        if not self._open:
-            raise StorageError("The ledger is not open.")
-
 
 def _order(run: Run) -> tuple[int, str]:
     return run.start.started_at, run.start.run_id
-
-
-def _as_kept(entry: AuditEntry) -> AuditEntry:
-    """The entry as a database gives it back: its detail has been JSON."""
-    _require_text(entry)
-    detail: dict[str, Any] = json.loads(json.dumps(dict(entry.detail)))
-    return replace(entry, detail=detail)
-
-
-def _require_text(record: App | StoredFile | RunStart | RunEnd | AuditEntry) -> None:
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError as error:
-                raise InputError(f"The ledger cannot keep this value: {error}.") from error

@@ -1,10 +1,11 @@
 """`/admin/tokens`: the admin makes, lists and revokes apps."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
+from clawdforge.core.permission import parse_policy, to_json
 from clawdforge.gateway.caller import Caller
 from clawdforge.http.routes.documented import errors
 from clawdforge.http.schemas import Done, TokenBody, TokenList, TokenReply
@@ -20,9 +21,17 @@ Who = Annotated[Caller, Depends(caller)]
 async def create(request: Request, body: TokenBody, who: Who) -> Response:
     """Make an app. Its token is shown this once."""
     app, token = await services(request).apps.create(
-        body.name, ip_cidrs=body.ip_cidrs or (), scopes=body.scopes, who=who
+        body.name,
+        ip_cidrs=body.ip_cidrs or (),
+        scopes=body.scopes,
+        policy=_policy(body.permissions),
+        who=who,
     )
     return JSONResponse({"name": app.name, "token": token, "ip_cidrs": list(app.ip_cidrs)})
+
+
+def _policy(given: Any) -> dict[str, Any] | None:
+    return None if given is None else to_json(parse_policy(given))
 
 
 @router.get("/tokens", response_model=TokenList, responses=errors(401))
@@ -35,6 +44,7 @@ async def listed(request: Request) -> Response:
             "scopes": list(app.scopes),
             "created_at": app.created_at,
             "last_used_at": app.last_used_at,
+            "permissions": app.policy,
         }
         for app in services(request).apps.listed()
     ]

@@ -24,9 +24,17 @@ async def healthz(request: Request) -> Response:
         "claude_version": claude.version,
         "acpx_present": acpx.available,
         "acpx_version": acpx.version,
-        "open_sessions": 0,
+        "open_sessions": await _open_sessions(its),
     }
     return JSONResponse(body)
+
+
+async def _open_sessions(its: Services) -> int:
+    """How many are open; a ledger that cannot be read is no reason to seem dead."""
+    try:
+        return await its.ledger.count_open_sessions()
+    except ClawdforgeError:
+        return 0
 
 
 @router.get(

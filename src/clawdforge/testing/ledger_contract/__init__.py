@@ -20,6 +20,31 @@ from clawdforge.testing.ledger_contract.records import (
     an_end,
     an_entry,
 )
-from clawdforge.testing.ledger_contract.whole import LedgerContract
+from clawdforge.testing.ledger_contract.session_records import (
+    a_node,
+    a_permission,
+    a_session,
+    a_start,
+    a_turn_end,
+    an_event,
+    some_events,
+)
+from clawdforge.testing.ledger_contract.whole import LedgerContract, SessionLedgerContract
 
-__all__ = ["NOT_UNICODE", "LedgerContract", "a_file", "a_run", "an_app", "an_end", "an_entry"]
+__all__ = [
+    "NOT_UNICODE",
+    "LedgerContract",
+    "SessionLedgerContract",
+    "a_file",
+    "a_node",
+    "a_permission",
+    "a_run",
+    "a_session",
+    "a_start",
+    "a_turn_end",
+    "an_app",
+    "an_end",
+    "an_entry",
+    "an_event",
+    "some_events",
+]

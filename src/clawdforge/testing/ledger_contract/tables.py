@@ -26,7 +26,7 @@ class AppsContract:
 
     async def test_apps_come_back_as_they_were_by_name(self, ledger: Ledger) -> None:
         bare = App(app_id="id-bare", name="bare", token_digest="d", created_at=5)  # noqa: S106
-        full = replace(an_app("full"), last_used_at=7)
+        full = replace(an_app("full"), last_used_at=7, policy={"mode": "ask", "rules": [{}]})
         await ledger.add_app(full, an_entry())
         await ledger.add_app(bare, an_entry())
         assert list(await ledger.live_apps()) == [bare, full]

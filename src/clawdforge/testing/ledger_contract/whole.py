@@ -10,6 +10,8 @@ import pytest
 from clawdforge.core.records import Run, RunState
 from clawdforge.errors import InputError, StorageError
 from clawdforge.store.ledger import Ledger
+from clawdforge.testing.ledger_contract.event_log import AppendContract, NewsContract
+from clawdforge.testing.ledger_contract.ownership import OwnershipContract, ReapContract
 from clawdforge.testing.ledger_contract.records import (
     NOT_UNICODE,
     a_file,
@@ -20,10 +22,28 @@ from clawdforge.testing.ledger_contract.records import (
     reopened,
 )
 from clawdforge.testing.ledger_contract.runs import RunsContract
+from clawdforge.testing.ledger_contract.sessions import SessionsContract
 from clawdforge.testing.ledger_contract.tables import AppsContract, AuditContract, FilesContract
+from clawdforge.testing.ledger_contract.takeover import TakeoverContract
+from clawdforge.testing.ledger_contract.turns import PermissionsContract, TurnsContract
 
 
-class LedgerContract(AppsContract, FilesContract, RunsContract, AuditContract):
+class SessionLedgerContract(
+    OwnershipContract,
+    ReapContract,
+    AppendContract,
+    NewsContract,
+    TakeoverContract,
+    SessionsContract,
+    TurnsContract,
+    PermissionsContract,
+):
+    """The sessions' part of the port."""
+
+
+class LedgerContract(
+    AppsContract, FilesContract, RunsContract, AuditContract, SessionLedgerContract
+):
     """The whole port."""
 
     async def test_it_is_ready(self, ledger: Ledger) -> None:

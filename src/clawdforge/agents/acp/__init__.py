@@ -1,0 +1,1 @@
+"""The driver for any agent that speaks ACP v1 over stdio (https://agentclientprotocol.com)."""

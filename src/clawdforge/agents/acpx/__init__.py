@@ -1,0 +1,1 @@
+"""Agents behind the command line `acpx`, for those who come from clawdforge 0.2."""

@@ -1,0 +1,130 @@
+"""Where a chat's lines come from: a person at a terminal, or a pipe."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from clawdforge.errors import InputError
+
+PROMPT = "> "
+MAX_ANSWER_BYTES = 4096
+
+
+class Lines(Protocol):
+    """Gives what is to be said next."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is there who can be asked."""
+        ...
+
+    def next(self) -> str | None:
+        """The next line; None: there is none any more. Blocks: nothing else is under way then.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C.
+        """
+        ...
+
+
+class Pipe:
+    """Every line of standard input; nobody can be asked."""
+
+    asks = False
+
+    def next(self) -> str | None:
+        """The next line, without its end."""
+        with _interruptible():
+            line = sys.stdin.buffer.readline()
+        if not line:
+            return None
+        try:
+            return line.decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            msg = "a line of standard input is not UTF-8 text"
+            raise InputError(msg) from None
+
+
+class Keyboard:
+    """A person, with line editing. What was said is kept nowhere but in this process."""
+
+    asks = True
+
+    def __init__(self) -> None:
+        with contextlib.suppress(ImportError):
+            import readline
+
+            readline.set_auto_history(True)
+        self._prompts_itself = not sys.stdout.isatty()
+
+    def next(self) -> str | None:
+        """The next line; one that ends with a backslash goes on in the one after."""
+        lines: list[str] = []
+        try:
+            while True:
+                line = self._line(PROMPT if not lines else ". ")
+                lines.append(line.removesuffix("\\"))
+                if not line.endswith("\\"):
+                    return "\n".join(lines)
+        except EOFError:
+            sys.stderr.write("\n")
+            return None
+
+    def _line(self, prompt: str) -> str:
+        if self._prompts_itself:  # stdout is for the answers only
+            sys.stderr.write(prompt)
+            sys.stderr.flush()
+        with _interruptible():
+            return input("" if self._prompts_itself else prompt)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt here, although an event loop runs."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def on_interrupt(handle: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C calls `handle`, in the event loop, while the block runs."""
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGINT)
+    loop.add_signal_handler(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+
+
+async def answer_line() -> str | None:
+    """One line from the terminal, without blocking the loop; None at the end of input.
+
+    What was typed before the question is thrown away: it was not meant as its answer.
+    """
+    import termios
+
+    descriptor = sys.stdin.fileno()
+    with contextlib.suppress(termios.error):
+        termios.tcflush(descriptor, termios.TCIFLUSH)
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(descriptor)
+    try:
+        line = os.read(descriptor, MAX_ANSWER_BYTES)
+    except OSError:  # the terminal is gone
+        line = b""
+    return line.decode("utf-8", "replace").strip() if line else None

@@ -1,0 +1,1 @@
+"""Sessions: conversations that are kept. Start reading at `service`."""

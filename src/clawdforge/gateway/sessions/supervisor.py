@@ -1,0 +1,218 @@
+"""Owns the actors: who is awake, who may start an agent, who has to rest for another."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from clawdforge.agents.driver import Caps, Driver, SessionSpec
+from clawdforge.core.permission import Policy
+from clawdforge.core.session import SessionMachine
+from clawdforge.core.session_io import Limits, RestAsked, StartAgent, StopAsked
+from clawdforge.core.session_records import Claim, Node, Session
+from clawdforge.errors import BusyError, ClawdforgeError, NotFoundError
+from clawdforge.gateway.sessions.actor import SessionActor, Surroundings
+from clawdforge.gateway.sessions.hub import Hub
+from clawdforge.gateway.sessions.lease import Lease
+from clawdforge.gateway.sessions.writing import Writing
+from clawdforge.gateway.slots import Slots
+from clawdforge.store.session_ledger import SessionLedger
+from clawdforge.tasks import TaskOwner
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a session's actor needs to know about it."""
+
+    policy: Policy
+    cwd: str
+    spec: Callable[[Session, StartAgent], Awaitable[SessionSpec]]
+
+
+class Supervisor:
+    """All sessions that are awake on this server.
+
+    Args:
+        recipe: How the agent of a session is started, and what it may do.
+        driver: Makes a driver for an agent's name.
+        gate: Lets as many agents start at once as it has places.
+        utc: Seconds since 1970.
+        mono: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: SessionLedger,
+        hub: Hub,
+        lease: Lease,
+        slots: Slots,
+        recipe: Callable[[Session], Recipe],
+        driver: Callable[[str], Driver],
+        limits: Limits,
+        gate: asyncio.Semaphore,
+        utc: Callable[[], float],
+        mono: Callable[[], float],
+    ) -> None:
+        self._ledger = ledger
+        self._hub = hub
+        self._lease = lease
+        self._slots = slots
+        self._recipe = recipe
+        self._limits = limits
+        self._actors: dict[str, SessionActor] = {}
+        self._waking: dict[str, asyncio.Task[SessionActor]] = {}
+        self._owner = TaskOwner()
+        self._stopping = False
+        self.caps: dict[str, Caps] = {}
+        """What agents can do, by name, as far as they were ready since the start."""
+        self._around = Surroundings(
+            slots=slots,
+            gate=gate,
+            driver=driver,
+            utc=utc,
+            mono=mono,
+            became_idle=self._became_idle,
+            learned=self.caps.__setitem__,
+        )
+        slots.when_waiting = self.make_room
+
+    @property
+    def node(self) -> Node:
+        """This start of this server."""
+        return self._lease.node
+
+    @property
+    def live(self) -> int:
+        """How many agent processes sessions have."""
+        return sum(actor.live for actor in self._actors.values())
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing is woken any more."""
+        return self._stopping
+
+    def awake(self, session_id: str) -> SessionActor | None:
+        """The session's actor, if it has one now."""
+        actor = self._actors.get(session_id)
+        return actor if actor is not None and not actor.over else None
+
+    async def actor(self, session_id: str) -> SessionActor:
+        """The session's actor; it is woken when it sleeps.
+
+        Raises:
+            NotFoundError: there is no such session.
+            BusyError: the server is stopping, or another one owns the session.
+            StorageError: the ledger does not answer.
+        """
+        while True:
+            found = self._actors.get(session_id)
+            if found is not None and not found.over:
+                return found
+            if self._stopping:
+                raise BusyError("the server is stopping", code="stopping", retry_after_secs=5)
+            if found is not None:  # it is about to end: what it owned must be given up first
+                await self._owner.start(found.ended.wait(), name="ending", awaited=True)
+                continue
+            waking = self._waking.get(session_id)
+            if waking is None:
+                waking = self._owner.start(
+                    self._wake(session_id), name=f"wake-{session_id[:8]}", awaited=True
+                )
+                self._waking[session_id] = waking
+                waking.add_done_callback(lambda _: self._waking.pop(session_id, None))
+            await asyncio.shield(waking)
+
+    async def recover(self) -> int:
+        """After a start: what a server that died left unfinished is put in order; how many."""
+        count = 0
+        while left := await self._ledger.reap():
+            for session_id in left:
+                await self.actor(session_id)
+                count += 1
+            await asyncio.sleep(0)
+            if len(left) < 1000:  # noqa: PLR2004 - a page of the port
+                break
+        return count
+
+    def make_room(self) -> None:
+        """Somebody waits for a place: the agent that has been idle longest rests."""
+        idle = [a for a in self._actors.values() if a.machine.idle and not a.over]
+        if idle:
+            longest = min(idle, key=lambda actor: actor.idle_since)
+            longest.put(RestAsked(reason="its place was needed"))
+
+    def fence(self) -> None:
+        """The lease is lost: whatever runs ends now, and nothing is written about it."""
+        for actor in self._actors.values():
+            actor.give_up(BusyError("the lease was lost", code="session_moved", retry_after_secs=1))
+
+    async def stop(self, *, grace_secs: float) -> None:
+        """Wake nothing any more, let running turns go on for a while, end the rest, and wait."""
+        self._stopping = True
+        busy = [actor for actor in self._actors.values() if actor.busy]
+        if busy and grace_secs > 0:
+            log.info("waiting for running turns", extra={"turns": len(busy)})
+            deadline = asyncio.get_running_loop().time() + grace_secs
+            for actor in busy:
+                left = deadline - asyncio.get_running_loop().time()
+                if left > 0:
+                    await actor.quiet(left)
+        self.stop_all()
+        await self._owner.wait()
+
+    def stop_all(self) -> None:
+        """End all turns and all agents now; the sessions stay open."""
+        self._stopping = True
+        for actor in self._actors.values():
+            actor.put(StopAsked(reason="the server is stopping"))
+
+    async def _wake(self, session_id: str) -> SessionActor:
+        if not self._lease.held:
+            msg = "the server is out of touch with its ledger; try again later"
+            raise BusyError(msg, code="lease_lost", retry_after_secs=5)
+        claim = await self._ledger.claim(session_id, self._lease.node)
+        if claim is None:
+            if await self._ledger.session(session_id) is None:
+                raise NotFoundError("there is no such session")
+            msg = "another server owns the session"
+            raise BusyError(msg, code="session_moved", retry_after_secs=1)
+        try:
+            actor = self._made(claim)
+        except ClawdforgeError:
+            await self._ledger.release(session_id, claim.epoch)
+            raise
+        self._actors[session_id] = actor
+        self._owner.start(self._run(actor, claim), name=f"session-{session_id[:8]}")
+        return actor
+
+    def _made(self, claim: Claim) -> SessionActor:
+        recipe = self._recipe(claim.session)
+        machine = SessionMachine(
+            claim=claim,
+            policy=recipe.policy,
+            cwd=recipe.cwd,
+            limits=self._limits,
+            new_id=lambda: str(uuid.uuid4()),
+        )
+        writing = Writing(ledger=self._ledger, hub=self._hub, claim=claim)
+        return SessionActor(machine=machine, writing=writing, spec=recipe.spec, around=self._around)
+
+    async def _run(self, actor: SessionActor, claim: Claim) -> None:
+        try:
+            await actor.run()
+        finally:
+            try:
+                await self._ledger.release(actor.session_id, claim.epoch)
+            except ClawdforgeError as error:
+                log.warning("a session could not be released", extra={"reason": error.message})
+            finally:
+                self._actors.pop(actor.session_id, None)
+                actor.ended.set()
+
+    def _became_idle(self, actor: SessionActor) -> None:
+        if self._slots.waiting:
+            actor.put(RestAsked(reason="its place was needed"))
