@@ -95,6 +95,8 @@ def blocking_detector() -> BlockBuster:
         function.can_block_in("logging/__init__.py", {"acquire", "handle", "emit"})
         # Settings are read once, before there is anybody to wait.
         function.can_block_in("clawdforge/config/load.py", "load_settings")
+        # Which drivers other distributions bring: the same, and only for names that are not ours.
+        function.can_block_in("clawdforge/agents/plugins.py", {"find_plugin", "plugin_names"})
         # A look along PATH for the agent's program, once a conversation: cached directory entries.
         function.can_block_in("clawdforge/agents/catalog.py", "_find")
         # Starting a program waits for its exec, in asyncio itself.

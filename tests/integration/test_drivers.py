@@ -1,20 +1,18 @@
-"""What the contract does not cover: bad manners of the demo agent, and the catalog."""
+"""Which agents there are: the catalog."""
 
 import asyncio
-import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from clawdforge.agents.acp.driver import AcpDriver
 from clawdforge.agents.catalog import Catalog
 from clawdforge.agents.claude.driver import child_environment as claude_environment
-from clawdforge.agents.demo.driver import DemoDriver, child_environment, default_command
+from clawdforge.agents.demo.agent import default_command
 from clawdforge.agents.driver import SessionSpec
-from clawdforge.agents.lines import Program
 from clawdforge.config import AgentSettings, Settings, load_settings
-from clawdforge.core.events import Event, Exited, Stop, Text, TurnEnded, Unknown
-from clawdforge.errors import AgentError, AgentMissingError, ConfigError
+from clawdforge.errors import AgentMissingError, ConfigError
+from clawdforge.processes.containment import Containment
 from clawdforge.processes.launcher import Processes
 
 SERVICE = {
@@ -28,113 +26,6 @@ SERVICE = {
     "CLAUDE_CODE_ENTRYPOINT": "cli",
     "DATABASE_URL": "d",
 }
-Made = Callable[..., DemoDriver]
-
-
-@pytest.fixture
-def spec(tmp_path: Path) -> SessionSpec:
-    for name in ("work", "tmp"):
-        (tmp_path / name).mkdir()
-    return SessionSpec(cwd=tmp_path / "work", tmp=tmp_path / "tmp")
-
-
-@pytest.fixture
-def demo(processes: Processes) -> Made:
-    def make(*, argv: tuple[str, ...] | None = None, limit: int = 2**26) -> DemoDriver:
-        env = child_environment(SERVICE)
-        program = Program(argv=argv or default_command(), env=env, max_output_bytes=limit)
-        return DemoDriver(processes, program)
-
-    return make
-
-
-async def conversation(driver: DemoDriver, spec: SessionSpec, prompt: str) -> list[Event]:
-    """One turn, closed at its end; all events."""
-    await driver.open(spec)
-    try:
-        await driver.prompt(str(uuid.uuid4()), prompt)
-        events: list[Event] = []
-        async with asyncio.timeout(30):
-            while (event := await driver.next_event()) is not None:
-                events.append(event)
-                if isinstance(event, TurnEnded):
-                    await driver.close()
-        return events
-    finally:
-        await driver.close()
-
-
-def end_of(events: list[Event]) -> TurnEnded:
-    (end,) = [event for event in events if isinstance(event, TurnEnded)]
-    return end
-
-
-async def test_a_flood_of_stderr(demo: Made, spec: SessionSpec) -> None:
-    driver = demo()
-    end = end_of(await conversation(driver, spec, "/stderr 1000000"))
-    assert (end.stop, end.text) == (Stop.DONE, "after the flood")
-    assert 60_000 < len(driver.stderr) < 70_000
-
-
-async def test_garbage_is_survived(demo: Made, spec: SessionSpec) -> None:
-    events = await conversation(demo(), spec, "/garbage still here")
-    assert end_of(events).text == "still here"
-    assert sum(isinstance(event, Unknown) for event in events) == 3
-
-
-@pytest.mark.parametrize("code", [0, 3, 127])
-async def test_an_agent_that_just_ends(demo: Made, spec: SessionSpec, code: int) -> None:
-    events = await conversation(demo(), spec, f"/exit {code}")
-    assert end_of(events).stop is Stop.LOST
-    assert events[-1] == Exited(code=code)
-
-
-async def test_a_grandchild_ends_with_the_conversation(demo: Made, spec: SessionSpec) -> None:
-    events = await conversation(demo(), spec, "/grandchild")
-    assert end_of(events).stop is Stop.DONE
-    assert isinstance(events[-1], Exited)  # the leak fixture looks for the grandchild
-
-
-async def test_an_agent_that_does_not_listen(demo: Made, spec: SessionSpec) -> None:
-    driver = demo()
-    await driver.open(spec)
-    await driver.prompt(str(uuid.uuid4()), "/deaf")
-    async with asyncio.timeout(30):
-        while not isinstance(await driver.next_event(), Text):
-            pass
-        await driver.close()
-        assert isinstance(await driver.next_event(), TurnEnded)
-        exited = await driver.next_event()
-    assert isinstance(exited, Exited)
-    assert exited.signal == 9 or exited.code
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [("HOME", "set"), ("CLAWDFORGE_ADMIN_TOKEN", "unset"), ("DATABASE_URL", "unset")],
-)
-async def test_what_the_agent_sees(demo: Made, spec: SessionSpec, name: str, told: str) -> None:
-    assert end_of(await conversation(demo(), spec, f"/env {name}")).text == f"{name}={told}"
-
-
-async def test_it_works_in_its_folder(demo: Made, spec: SessionSpec) -> None:
-    await asyncio.to_thread((spec.cwd / "a file").touch)
-    assert end_of(await conversation(demo(), spec, "/cwd")).text == "a file"
-
-
-async def test_a_program_that_is_missing(demo: Made, spec: SessionSpec) -> None:
-    driver = demo(argv=("/no/such/program",))
-    with pytest.raises(AgentMissingError):
-        await driver.open(spec)
-    await driver.close()
-
-
-async def test_a_driver_that_was_not_opened(demo: Made) -> None:
-    driver = demo()
-    for call in (driver.next_event(), driver.prompt("t", "x")):
-        with pytest.raises(AgentError) as raised:
-            await call
-        assert raised.value.code == "not_open"
 
 
 def test_what_claude_may_see() -> None:
@@ -153,14 +44,8 @@ def settings(**flags: object) -> Settings:
 
 
 async def test_the_catalog(processes: Processes, tmp_path: Path) -> None:
-    def write(name: str, script: str) -> str:
-        path = tmp_path / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o700)
-        return str(path)
-
-    good = await asyncio.to_thread(write, "good", "echo '9.9.9 (Claude Code)'")
-    bad = await asyncio.to_thread(write, "bad", "echo no login >&2; exit 4")
+    good = await asyncio.to_thread(write_program, tmp_path, "good", "echo '9.9.9 (Claude Code)'")
+    bad = await asyncio.to_thread(write_program, tmp_path, "bad", "echo no login >&2; exit 4")
     agents = {
         "good": AgentSettings(driver="claude", command=(good,)),
         "bad": AgentSettings(driver="claude", command=(bad,)),
@@ -181,7 +66,7 @@ async def test_the_catalog(processes: Processes, tmp_path: Path) -> None:
     assert (await catalog.status("demo")).available
     assert [status.available for status in await catalog.programs()] == [False, False]
 
-    await asyncio.to_thread(write, "good", "echo 10.0.0")
+    await asyncio.to_thread(write_program, tmp_path, "good", "echo 10.0.0")
     assert (await catalog.status("good")).version == "9.9.9 (Claude Code)"
     now += 31
     assert (await catalog.status("good")).version == "10.0.0"
@@ -193,6 +78,108 @@ async def test_the_catalog(processes: Processes, tmp_path: Path) -> None:
         catalog.driver("nobody")
 
 
+def write_program(folder: Path, name: str, script: str) -> str:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    return str(path)
+
+
+async def test_agents_that_are_known_and_here(processes: Processes, tmp_path: Path) -> None:
+    await asyncio.to_thread(write_program, tmp_path, "gemini", "echo 0.61.0")
+    await asyncio.to_thread(write_program, tmp_path, "goose", "echo 1.2.3")
+    environ = {**SERVICE, "PATH": f"{tmp_path}:/usr/bin:/bin", "GEMINI_API_KEY": "k"}
+    catalog = Catalog(settings(), environ, processes)
+    assert [*catalog.names()] == ["claude", "demo", "gemini", "goose"]
+    status = await catalog.status("gemini")
+    assert (status.driver, status.available, status.version) == ("acp", True, "0.61.0")
+    missing = await catalog.status("qwen")
+    assert not missing.available
+    assert "npm install -g @qwen-code/qwen-code" in (missing.problem or "")
+    with pytest.raises(AgentMissingError):
+        catalog.driver("qwen")
+    assert isinstance(catalog.driver("gemini"), AcpDriver)
+    assert catalog.default_model("gemini") is None
+    assert catalog.default_model("claude-acp") == "sonnet"
+
+
+async def test_what_known_agents_see(processes: Processes, tmp_path: Path) -> None:
+    path = await asyncio.to_thread(write_program, tmp_path, "seen", "env > $0.env; read x")
+    environ = {**SERVICE, "GEMINI_API_KEY": "k", "MINE": "m", "OPENAI_API_KEY": "o"}
+    mine = AgentSettings(driver="acp", args=("--more",), env=("MINE",))
+    catalog = Catalog(settings(agents={"gemini": mine}), environ, processes)
+    with pytest.raises(AgentMissingError):
+        catalog.driver("gemini")
+    named = AgentSettings(driver="acp", command=(path,), env=("MINE",))
+    catalog = Catalog(settings(agents={"own": named}), environ, processes)
+    driver = catalog.driver("own")
+    try:
+        await driver.open(SessionSpec(cwd=tmp_path, tmp=tmp_path))
+    finally:
+        await driver.close()
+    seen = await asyncio.to_thread(Path(f"{path}.env").read_text)
+    assert "MINE=m" in seen
+    assert "_API_KEY" not in seen
+
+
+async def test_an_agent_is_asked_for_its_version(processes: Processes) -> None:
+    """Where there is no `--version`: by ACP's greeting."""
+    agents = {
+        "mine": AgentSettings(driver="acp", command=default_command()),
+        "mute": AgentSettings(driver="acp", command=("/bin/true",)),
+    }
+    catalog = Catalog(settings(agents=agents), SERVICE, processes)
+    status = await catalog.status("mine")
+    assert (status.available, status.version) == (True, "2")
+    mute = await catalog.status("mute")
+    assert not mute.available
+    assert "`/bin/true` failed" in (mute.problem or "")
+
+
+def plugin(folder: Path, distribution: str, module: str, name: str = "mine") -> None:
+    """A distribution that brings a driver."""
+    info = folder / f"{distribution}-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[clawdforge.drivers]\n{name} = {module}:KIND\n")
+
+
+def test_drivers_of_other_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "brought.py").write_text(
+        "from clawdforge.agents.demo.agent import demo_driver\n"
+        "from clawdforge.agents.plugins import DriverKind\n"
+        "KIND = DriverKind(make=lambda p, program, agent: demo_driver(p, program),\n"
+        "                  command=('/bin/cat',))\n"
+    )
+    plugin(tmp_path, "brings", "brought")
+    plugin(tmp_path, "shadows", "nowhere", name="claude")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    none = Processes(Containment.SWEEP, folder_id="f", incarnation="i")
+    agents = {"theirs": AgentSettings(driver="mine")}
+    catalog = Catalog(settings(agents=agents), SERVICE, none)
+    assert isinstance(catalog.driver("theirs"), AcpDriver)
+    with pytest.raises(AgentMissingError):
+        catalog.driver("claude")
+    with pytest.raises(ConfigError) as raised:
+        Catalog(settings(agents={"x": AgentSettings(driver="perl")}), SERVICE, none)
+    assert "mine" in (raised.value.hint or "")
+
+    plugin(tmp_path, "brings_too", "brought")
+    with pytest.raises(ConfigError, match="brings_too"):
+        Catalog(settings(agents=agents), SERVICE, none)
+
+
+@pytest.mark.parametrize("module", ["nowhere", "json"])
+def test_a_plugin_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    plugin(tmp_path, "brings", module)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    none = Processes(Containment.SWEEP, folder_id="f", incarnation="i")
+    with pytest.raises(ConfigError, match="mine"):
+        Catalog(settings(agents={"x": AgentSettings(driver="mine")}), SERVICE, none)
+
+
 @pytest.mark.parametrize(
     "flags",
     [
@@ -200,8 +187,9 @@ async def test_the_catalog(processes: Processes, tmp_path: Path) -> None:
         {"agents": {"x": AgentSettings(driver="perl")}},
         {"agents": {"x": AgentSettings(driver="claude", default_model="--help")}},
         {"default_model": "--dangerously-skip-permissions"},
+        {"agents": {"x": AgentSettings(driver="acp")}},
     ],
-    ids=["name", "driver", "model", "default"],
+    ids=["name", "driver", "model", "default", "command"],
 )
 async def test_a_catalog_that_makes_no_sense(
     processes: Processes, flags: dict[str, object]

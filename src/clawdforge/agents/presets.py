@@ -1,8 +1,8 @@
 """Agents that are known to speak ACP: how each is started, what it may see, how it logs in.
 
 They are offered when their program is found. A table `[agents.NAME]` of the same name with the
-driver `acp` begins with what stands here. Commands, modes and log-ins were tried with the versions
-of `docs/decisions/0012-acp-agents.md`.
+driver `acp` and no command begins with what stands here. Written for claude-agent-acp 0.100.0,
+codex-acp 2.6.0, gemini-cli 0.61.0, opencode 1.18.33, qwen-code 0.15.10 and goose 0.20.1.
 """
 
 from collections.abc import Mapping

@@ -126,8 +126,7 @@ async def _chat(
             server=same_server(url, data_dir),
         )
         try:
-            await talk.greet(is_new=is_new)
-            code = await talk.run()
+            code = await talk.run(is_new=is_new)
         except asyncio.CancelledError:
             code = faults.INTERRUPTED
         finally:

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Protocol
 
 from clawdforge.errors import InputError
@@ -83,14 +84,37 @@ class Keyboard:
             return input("" if self._prompts_itself else prompt)
 
 
+class _Key:
+    """Ctrl-C while a line is awaited: raises once, then only remembers."""
+
+    def __init__(self) -> None:
+        self.raises = True
+        self.missed = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        if self.raises:
+            self.raises = False
+            raise KeyboardInterrupt
+        self.missed = True
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt here, although an event loop runs."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C raises KeyboardInterrupt here, although an event loop runs, which hears nothing."""
+    key = _Key()
+    loops = signal.set_wakeup_fd(-1)
+    before = signal.signal(signal.SIGINT, key)
     try:
-        yield
+        try:
+            yield
+        finally:
+            key.raises = False
     finally:
+        # Nothing can raise here any more: both are restored for certain.
         signal.signal(signal.SIGINT, before)
+        signal.set_wakeup_fd(loops)
+        if key.missed:
+            signal.raise_signal(signal.SIGINT)  # for whoever listens now
 
 
 @contextmanager
@@ -106,16 +130,17 @@ def on_interrupt(handle: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-async def answer_line() -> str | None:
-    """One line from the terminal, without blocking the loop; None at the end of input.
-
-    What was typed before the question is thrown away: it was not meant as its answer.
-    """
+def forget_what_was_typed() -> None:
+    """Throw away what was typed before a question: it was not meant as its answer."""
     import termios
 
-    descriptor = sys.stdin.fileno()
     with contextlib.suppress(termios.error):
-        termios.tcflush(descriptor, termios.TCIFLUSH)
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+async def answer_line() -> str | None:
+    """One line from the terminal, without blocking the loop; None at the end of input."""
+    descriptor = sys.stdin.fileno()
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(descriptor, readable.set)

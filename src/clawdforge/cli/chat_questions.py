@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from clawdforge.cli.chat_input import answer_line
+from clawdforge.cli.chat_input import answer_line, forget_what_was_typed
 from clawdforge.cli.screen import command_name, harmless, in_short, one_line, stderr
 from clawdforge.client import Answer, ConflictError, events
 from clawdforge.tasks import TaskOwner
@@ -107,6 +107,7 @@ class Questions:
             self._settled()
 
     async def _put(self, request: events.PermissionRequest) -> None:
+        forget_what_was_typed()
         self._say(f"? may I: {what(request)}", style="bold yellow")
         while True:
             stderr().print(CHOICES, end="")

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from clawdforge.cli import faults
@@ -53,7 +54,7 @@ class Talk:
         self._interrupted_at = float("-inf")
         self._held: list[events.Event] = []
         self._begun = asyncio.Event()
-        self._is_over = False
+        self._is_over = True
         self._main: asyncio.Task[object] | None = None
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "/help": self._help,
@@ -63,9 +64,8 @@ class Talk:
             "/cost": self._cost,
         }
 
-    async def greet(self, *, is_new: bool) -> None:
+    async def _greet(self, *, is_new: bool) -> None:
         """Say who answers; show a turn that still runs to its end."""
-        self._main = asyncio.current_task()
         state = await self._session.state()
         self._after = state.last_seq or 0
         if isinstance(self._screen, JsonLines):
@@ -79,11 +79,20 @@ class Talk:
                 self._say("Ctrl-C cancels a turn, Ctrl-D leaves, /help tells more.")
         if state.turn is not None:
             self._say(f"Turn {state.turn} still runs.")
-            async with self._session.events(self._after) as stream:
+            async with self._under_way(), self._session.events(self._after) as stream:
                 await self._watch(stream, until=state.turn)
 
-    async def run(self) -> int:
-        """Talk until there is nothing more to be said; the exit code."""
+    async def run(self, *, is_new: bool) -> int:
+        """Talk until there is nothing more to be said; the exit code.
+
+        Ctrl-C cancels the turn, a second one the task that runs this.
+        """
+        self._main = asyncio.current_task()
+        with on_interrupt(self._interrupted):
+            await self._greet(is_new=is_new)
+            return await self._talk()
+
+    async def _talk(self) -> int:
         warned = False
         while True:
             try:
@@ -99,7 +108,8 @@ class Talk:
             if line is None or line.strip() in {"/quit", "/exit"}:
                 break
             if line.strip():
-                await self._do(line)
+                async with self._under_way():
+                    await self._do(line)
         return faults.FAILED if self._failed and not self._lines.asks else faults.OK
 
     def say_how_to_come_back(self) -> None:
@@ -146,30 +156,36 @@ class Talk:
     async def _watch(
         self, stream: "AsyncEventStream | AsyncTurnStream", until: int | None = None
     ) -> None:
-        """Show a turn to its end. Ctrl-C cancels it, a second one leaves the chat."""
+        """Show a turn to its end."""
         questions = Questions(
             self._session,
             asks=self._lines.asks,
             server=self._server,
             settled=self._show_held,
         )
+        try:
+            async for event in stream:
+                self._begun.set()
+                self._after = event.seq
+                self._see(event, questions)
+                if isinstance(event, events.TurnEnded) and event.turn == until:
+                    break
+        finally:
+            await questions.drop()
+            self._show_held()
+            self._screen.end()
+
+    @asynccontextmanager
+    async def _under_way(self) -> AsyncIterator[None]:
+        """Meanwhile there is something that Ctrl-C can cancel."""
         self._begun.clear()
         self._is_over = False
         self._interrupted_at = float("-inf")
         try:
-            with on_interrupt(self._interrupted):
-                async for event in stream:
-                    self._begun.set()
-                    self._after = event.seq
-                    self._see(event, questions)
-                    if isinstance(event, events.TurnEnded) and event.turn == until:
-                        break
+            yield
         finally:
             self._is_over = True
             self._begun.set()
-            await questions.drop()
-            self._show_held()
-            self._screen.end()
             await self._owner.cancel()
 
     def _see(self, event: events.Event, questions: Questions) -> None:
@@ -190,6 +206,8 @@ class Talk:
 
     def _interrupted(self) -> None:
         now = time.monotonic()
+        if self._is_over:
+            return
         if now - self._interrupted_at < AGAIN_SECS:
             if self._main is not None:
                 self._main.cancel()

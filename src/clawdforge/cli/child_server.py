@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from clawdforge.agents.demo.memory import FOLDER_VARIABLE
 from clawdforge.client.discovery import read_server
 from clawdforge.config import Settings
 from clawdforge.errors import ClawdforgeError, StorageError
@@ -82,7 +83,10 @@ def _command(folder: Path, settings: Settings, agent: str, environ: Mapping[str,
         argv=(sys.executable, "-m", "clawdforge", *arguments),
         cwd=folder,
         # Its own settings come from the file alone, not from those of another server.
-        env={name: value for name, value in environ.items() if not _is_ours(name)},
+        env={
+            **{name: value for name, value in environ.items() if not _is_ours(name)},
+            FOLDER_VARIABLE: str(folder / "demo"),  # what the demo agent keeps goes with it, too
+        },
     )
 
 

@@ -43,7 +43,7 @@ class Asks:
     def __init__(self, *, session: Session, epoch: int, policy: Policy, cwd: str) -> None:
         self.policy = policy
         self._session = session
-        self._options = session.options
+        self.options = session.options
         self._epoch = epoch
         self._cwd = cwd
         self._count = 0
@@ -175,8 +175,8 @@ class Asks:
 
     def _remember(self, ask: Ask) -> Iterator[Effect]:
         self.policy = remember(self.policy, ask, self._cwd)
-        self._options = {**self._options, "permissions": to_json(self.policy)}
-        yield Change(patch=SessionPatch(options=self._options))
+        self.options = {**self.options, "permissions": to_json(self.policy)}
+        yield Change(patch=SessionPatch(options=self.options))
 
 
 def _request(ask: Ask) -> Mapping[str, Any]:

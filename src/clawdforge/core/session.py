@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
 from clawdforge.core.asks import Asks
 from clawdforge.core.events import (
@@ -130,6 +131,16 @@ class SessionMachine:
         self._stop: StopAsked | None = None
         self._out: list[Effect] = []
         self._now = Moment(utc=0, mono=0)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session is closed."""
+        return self.session.closed_at is not None
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Its options as they are now, with what was answered for always."""
+        return self._asks.options
 
     @property
     def turns(self) -> int:
@@ -603,7 +614,7 @@ class SessionMachine:
         self.session = replace(
             self.session, options=change.options, model=change.model or self.session.model
         )
-        self._asks.policy = change.policy
+        self._asks.policy, self._asks.options = change.policy, change.options
         self._do(Change(patch=SessionPatch(options=change.options, model=change.model)))
         for key, value in change.changes:
             self._tell("setting_changed", {"key": key, "value": value})

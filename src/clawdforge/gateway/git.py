@@ -50,7 +50,7 @@ class Worktree:
     repository: str
     branch: str
     base: str
-    """The commit at which the branch began."""
+    """The commit at which the work began: of a fork, where its source's began."""
 
 
 class Repositories:
@@ -122,8 +122,13 @@ class Repositories:
             raise InputError(msg, code="workspace_failed")
         return Worktree(repository=str(repository), branch=BRANCHES + name, base=base)
 
-    async def add_worktree(self, tree: Worktree, target: Path) -> None:
+    async def add_worktree(self, tree: Worktree, target: Path, *, at: str | None = None) -> None:
         """Make `target`, which is not there yet, a worktree on a branch of its own.
+
+        Args:
+            tree: What was noted down.
+            target: The folder.
+            at: The commit to begin with; None: `tree.base`.
 
         Raises:
             InputError: git failed.
@@ -132,7 +137,7 @@ class Repositories:
         config = await self._without_filters(repository)
         flags = ["--quiet", "--no-track", "-b", tree.branch]
         await self._git.run(
-            ["worktree", "add", *flags, "--", str(target), tree.base],
+            ["worktree", "add", *flags, "--", str(target), at or tree.base],
             cwd=repository,
             config=config,
         )

@@ -14,7 +14,7 @@ from clawdforge.core.workspace import GitWorkspace, parse_workspace
 from clawdforge.errors import InputError
 from clawdforge.gateway import session_disk as disk
 from clawdforge.gateway.files import Attachment, storage_fault
-from clawdforge.gateway.git import Git, Repositories, Worktree
+from clawdforge.gateway.git import BRANCHES, Git, Repositories, Worktree
 from clawdforge.gateway.tree_copy import CopyLimits
 from clawdforge.gateway.workspace import remove_workspace
 from clawdforge.tasks import TaskOwner, finish
@@ -199,11 +199,11 @@ class SessionFolders:
         noted = await self._in_thread(disk.noted, source)
         if noted is None:
             raise _gone()
-        base = await self._repositories.head(source / "work")
-        branch = noted.branch.rpartition("/")[0] + f"/{_short(target_id)}"
-        tree = Worktree(repository=noted.repository, branch=branch, base=base)
+        head = await self._repositories.head(source / "work")
+        branch = BRANCHES + _short(target_id)
+        tree = Worktree(repository=noted.repository, branch=branch, base=noted.base)
         await self._in_thread(disk.note, home, tree)
-        await self._repositories.add_worktree(tree, home / "work")
+        await self._repositories.add_worktree(tree, home / "work", at=head)
         await self._in_thread(disk.copy_over, source, home, self._limits)
 
     async def _remove(self, home: Path) -> None:

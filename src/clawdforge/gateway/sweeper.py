@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from clawdforge.errors import ClawdforgeError
 from clawdforge.gateway.apps import Apps
@@ -26,13 +26,13 @@ async def sweep_once(apps: Apps, files: Files, sessions: SessionSweeper) -> Mapp
 
 
 async def sweep_for_ever(
-    apps: Apps, files: Files, sessions: SessionSweeper, *, every_secs: float = SWEEP_SECS
+    sweep: Callable[[], Awaitable[Mapping[str, int]]], *, every_secs: float = SWEEP_SECS
 ) -> None:
     """Pass after pass until cancelled. A pass that fails is logged, and the next one tried."""
     while True:
         await asyncio.sleep(every_secs)
         try:
-            swept = await sweep_once(apps, files, sessions)
+            swept = await sweep()
         except (ClawdforgeError, OSError) as error:
             log.warning("a sweep failed", extra={"reason": str(error)})
         else:

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from clawdforge.core.options import SessionOptions
-from clawdforge.core.session_records import Permission, StoredEvent, Turn, TurnState
 from clawdforge.core.sdk_events import sdk_events
+from clawdforge.core.session_records import Permission, StoredEvent, Turn, TurnState
 from clawdforge.gateway.sessions.service import View
 from clawdforge.gateway.sessions.writing import bodies_of
 

@@ -9,6 +9,7 @@ from clawdforge.agents.driver import Agents, AgentStatus
 from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.files import Files
 from clawdforge.gateway.runs import Runs
+from clawdforge.gateway.sessions.changes import Changes
 from clawdforge.gateway.sessions.hub import Hub
 from clawdforge.gateway.sessions.permissions import Permissions
 from clawdforge.gateway.sessions.service import Sessions
@@ -28,6 +29,7 @@ class Services:
     ledger: Ledger
     metrics: Metrics
     sessions: Sessions
+    changes: Changes
     turns: Turns
     permissions: Permissions
     hub: Hub

@@ -82,7 +82,7 @@ class EventStream(Response):
         self._until = until
         self._wanted = wanted
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send, and listen for the reader's leaving."""
         owner = TaskOwner()
         with self._subscribed as subscription:

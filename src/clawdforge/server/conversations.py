@@ -19,9 +19,11 @@ from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.files import Files
 from clawdforge.gateway.runs import RunLimits
 from clawdforge.gateway.session_folders import SessionFolders
+from clawdforge.gateway.sessions.changes import Changes
 from clawdforge.gateway.sessions.hub import Hub
 from clawdforge.gateway.sessions.lease import Lease
 from clawdforge.gateway.sessions.permissions import Permissions
+from clawdforge.gateway.sessions.policies import Policies
 from clawdforge.gateway.sessions.service import Sessions
 from clawdforge.gateway.sessions.specs import Configured, Specs
 from clawdforge.gateway.sessions.supervisor import Recipe, Supervisor
@@ -60,6 +62,7 @@ class Conversations:
     """What there is of sessions."""
 
     sessions: Sessions
+    changes: Changes
     turns: Turns
     permissions: Permissions
     hub: Hub
@@ -82,8 +85,14 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
         lost=lambda: supervisors[0].fence(),
     )
 
+    policies = Policies(
+        default=Policy(mode=settings.permissions, timeout_secs=settings.permission_timeout_secs),
+        ceiling=Policy(mode=settings.max_permissions),
+        of_app=basis.apps.policy_of,
+    )
+
     def recipe(session: Session) -> Recipe:
-        return Recipe(policy=sessions.policy_of(session), cwd=specs.cwd(session), spec=specs.spec)
+        return Recipe(policy=policies.of(session), cwd=specs.cwd(session), spec=specs.spec)
 
     supervisor = Supervisor(
         ledger=ledger,
@@ -108,13 +117,17 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
         agents=basis.catalog,
         supervisor=supervisor,
         specs=specs,
-        hub=hub,
-        default_policy=Policy(
-            mode=settings.permissions, timeout_secs=settings.permission_timeout_secs
-        ),
-        ceiling=Policy(mode=settings.max_permissions),
-        app_policy=basis.apps.policy_of,
+        policies=policies,
         max_open=settings.max_live_sessions,
+        utc=time.time,
+    )
+    changes = Changes(
+        ledger=ledger,
+        sessions=sessions,
+        supervisor=supervisor,
+        specs=specs,
+        policies=policies,
+        hub=hub,
         utc=time.time,
     )
     turns = Turns(
@@ -140,6 +153,7 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
         "clawdforge_live_sessions", "Sessions with an agent process.", lambda: supervisor.live
     )
     basis.metrics.watch("clawdforge_event_readers", "Who follow events.", lambda: hub.readers)
+    await specs.remove_strays(await ledger.session_ids())
     await lease.begin()
     owner = TaskOwner()
     owner.start(lease.keep(), name="lease")
@@ -147,6 +161,7 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
         await supervisor.recover()
         yield Conversations(
             sessions=sessions,
+            changes=changes,
             turns=turns,
             permissions=Permissions(ledger=ledger, supervisor=supervisor),
             hub=hub,

@@ -5,6 +5,7 @@ no new work, then what runs, then the processes, then the ledger, then the lock.
 """
 
 import asyncio
+import functools
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -90,7 +91,8 @@ async def open_gateway(
         stack.enter_context(folder.held())
         admin_token, local_token, identity = await asyncio.to_thread(_secrets, folder)
         incarnation = uuid.uuid4().hex[:12]
-        ledger = await stack.enter_async_context(ledger or SqliteLedger(folder.ledger))
+        opened: Ledger = SqliteLedger(folder.ledger) if ledger is None else ledger
+        ledger = await stack.enter_async_context(opened)
         processes = await stack.enter_async_context(
             Processes(await detect(), folder_id=identity, incarnation=incarnation)
         )
@@ -120,10 +122,11 @@ async def open_gateway(
             incarnation=incarnation,
         )
         conversations = await stack.enter_async_context(open_conversations(basis))
-        await sweep_once(apps, files, conversations.sweeper)
+        sweep = functools.partial(sweep_once, apps, files, conversations.sweeper)
+        await sweep()
         owner = TaskOwner()
         stack.push_async_callback(apps.save_last_used)
-        owner.start(sweep_for_ever(apps, files, conversations.sweeper), name="sweeper")
+        owner.start(sweep_for_ever(sweep), name="sweeper")
         stack.push_async_callback(owner.cancel)
         stack.push_async_callback(_close_runs, runs, settings.stop_grace_secs)
         services = Services(
@@ -134,6 +137,7 @@ async def open_gateway(
             ledger=ledger,
             metrics=metrics,
             sessions=conversations.sessions,
+            changes=conversations.changes,
             turns=conversations.turns,
             permissions=conversations.permissions,
             hub=conversations.hub,

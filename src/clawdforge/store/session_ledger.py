@@ -149,6 +149,10 @@ class SessionLedger(Protocol):
         """
         ...
 
+    async def session_ids(self) -> Collection[str]:
+        """All sessions, also closed ones, so that strays on the disk can be told apart."""
+        ...
+
     async def count_open_sessions(self) -> int:
         """How many sessions are open, of all apps."""
         ...

@@ -52,6 +52,7 @@ SESSION_OF_KEY = compiled(
         sessions.c.app_id == bindparam("app_id"), sessions.c.idempotency_key == bindparam("key")
     )
 )
+SESSION_IDS = compiled(select(sessions.c.session_id))
 COUNT_OPEN = compiled(select(func.count().label("count")).select_from(sessions).where(_OPEN))
 CLOSED_SESSION = compiled(
     select(sessions.c.session_id).where(

@@ -95,6 +95,9 @@ class SqliteSessions(SqliteLanes):
             session_id=session_id,
         )
 
+    async def session_ids(self) -> Collection[str]:
+        return frozenset(await self._list(_session_id, sql.SESSION_IDS))
+
     async def count_open_sessions(self) -> int:
         (count,) = await self._list(_count, sql.COUNT_OPEN)
         return count

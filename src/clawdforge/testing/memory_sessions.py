@@ -3,7 +3,7 @@
 # ruff: noqa: D102 - the port says what each method promises
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from clawdforge.core.records import AuditEntry
@@ -73,6 +73,10 @@ class MemorySessions(MemoryOwners):
             and (before is None or _order(kept.session) < before)
         )
         return sorted(found, key=_order, reverse=True)[:limit]
+
+    async def session_ids(self) -> Collection[str]:
+        self._require_open()
+        return frozenset(self._sessions)
 
     async def count_open_sessions(self) -> int:
         self._require_open()

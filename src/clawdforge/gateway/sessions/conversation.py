@@ -1,5 +1,7 @@
-"""An agent's process for a session, from its start to its end: what is said to it goes out in
-order, what it says comes in, and nothing of it is left afterwards."""
+"""An agent's process for a session, from its start to its end.
+
+What is said to it goes out in order, what it says comes in, nothing of it is left afterwards.
+"""
 
 import asyncio
 import contextlib

@@ -60,7 +60,7 @@ class Permissions:
         actor = self._supervisor.awake(permission.session_id)
         if permission.state is not PermissionState.PENDING or actor is None:
             raise _too_late(permission)
-        settled = actor.expect_answer(permission_id)
+        settled = actor.waiting_for.expect_answer(permission_id)
         actor.put(
             Answered(
                 permission_id=permission_id,

@@ -1,7 +1,7 @@
 """How a session's agent is started: its row and the configuration, put together."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -86,6 +86,10 @@ class Specs:
     async def remove(self, session: Session) -> None:
         """Remove the session's folders. Never fails."""
         await self._folders.remove(session.session_id)
+
+    async def remove_strays(self, known_ids: Collection[str]) -> int:
+        """At start, before anything else: remove folders of no session; how many those were."""
+        return await self._folders.sweep(known_ids)
 
     async def forget(self, session: Session, agent_session_id: str) -> None:
         """Have the agent forget the conversation. Never fails."""

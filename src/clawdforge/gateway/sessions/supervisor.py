@@ -22,6 +22,8 @@ from clawdforge.tasks import TaskOwner
 
 log = logging.getLogger(__name__)
 
+_ALL = 1_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -128,15 +130,10 @@ class Supervisor:
 
     async def recover(self) -> int:
         """After a start: what a server that died left unfinished is put in order; how many."""
-        count = 0
-        while left := await self._ledger.reap():
-            for session_id in left:
-                await self.actor(session_id)
-                count += 1
-            await asyncio.sleep(0)
-            if len(left) < 1000:  # noqa: PLR2004 - a page of the port
-                break
-        return count
+        left = await self._ledger.reap(limit=_ALL)
+        for session_id in left:
+            await self.actor(session_id)
+        return len(left)
 
     def make_room(self) -> None:
         """Somebody waits for a place: the agent that has been idle longest rests."""

@@ -14,10 +14,11 @@ from clawdforge.errors import BusyError, ConflictError, InputError, NotFoundErro
 from clawdforge.gateway.caller import Caller
 from clawdforge.gateway.files import Files
 from clawdforge.gateway.runs import MAX_FILES, RunLimits
-from clawdforge.gateway.sessions.actor import Begin, SessionActor
+from clawdforge.gateway.sessions.actor import SessionActor
 from clawdforge.gateway.sessions.service import Sessions, closed
 from clawdforge.gateway.sessions.specs import Specs
 from clawdforge.gateway.sessions.supervisor import Supervisor
+from clawdforge.gateway.sessions.waiting import Begin
 from clawdforge.gateway.sessions.writing import bodies_of
 from clawdforge.store.session_ledger import SessionLedger
 
@@ -115,9 +116,9 @@ class Turns:
         actor = self._supervisor.awake(session_id)
         if actor is None:
             return None
-        ending = actor.expect_end()
-        if ending is None:
+        if not actor.busy:
             return None
+        ending = actor.waiting_for.expect_end()
         actor.put(CancelAsked())
         return await ending
 

@@ -94,7 +94,9 @@ class Writing:
             case EndTurn(end=end):
                 self._next.end = replace(end, last_seq=self._seq + 1)
             case Change(patch=patch):
-                self._next.patch = patch if self._next.patch is None else merged(self._next.patch, patch)
+                self._next.patch = (
+                    patch if self._next.patch is None else merged(self._next.patch, patch)
+                )
             case Keep(permission=permission):
                 self._next.permissions[permission.permission_id] = permission
             case Audit():

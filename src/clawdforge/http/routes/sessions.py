@@ -63,7 +63,9 @@ async def create(request: Request, body: SessionBody, who: Who, key: Key) -> Res
 async def page(
     request: Request,
     who: Who,
-    include_closed: Annotated[bool, Query(description="Also those that are closed.")] = True,
+    include_closed: Annotated[  # noqa: FBT002 - a query parameter
+        bool, Query(description="Also those that are closed.")
+    ] = True,
     limit: Annotated[int | None, Query(ge=1, le=MAX_PAGE, description="null: all.")] = None,
     before: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Response:
@@ -104,7 +106,7 @@ async def change(request: Request, session_id: str, body: ChangeBody, who: Who) 
     if wanted == SessionChange():
         msg = "nothing to change: name model, mode, effort, system, system_mode or permissions"
         raise InputError(msg, code="nothing_to_change")
-    view = await services(request).sessions.change(session_id, wanted, who=who)
+    view = await services(request).changes.change(session_id, wanted, who=who)
     return JSONResponse(session_row(view))
 
 
@@ -124,7 +126,7 @@ async def close(request: Request, session_id: str, who: Who) -> Response:
 )
 async def resume(request: Request, session_id: str, who: Who) -> Response:
     """Open a closed session again, where the agent can go on with its conversation."""
-    return JSONResponse(session_row(await services(request).sessions.resume(session_id, who=who)))
+    return JSONResponse(session_row(await services(request).changes.resume(session_id, who=who)))
 
 
 @router.post(
@@ -134,7 +136,7 @@ async def resume(request: Request, session_id: str, who: Who) -> Response:
 )
 async def fork(request: Request, session_id: str, who: Who, body: ForkBody) -> Response:
     """A new session that goes on with a copy of this one's conversation and folder."""
-    made = await services(request).sessions.fork(session_id, meta=body.meta, who=who)
+    made = await services(request).changes.fork(session_id, meta=body.meta, who=who)
     return JSONResponse(_made(made))
 
 

@@ -101,6 +101,7 @@ class SessionsContract:
             ]
         assert [one.result() for one in tries].count(True) == 7
         assert await ledger.count_open_sessions() == 7
+        assert len(await ledger.session_ids()) == 7
         assert len(await ledger.audit_entries(limit=100)) == 7
 
     async def test_closed_ones_take_no_room(self, ledger: Ledger) -> None:
