@@ -15,7 +15,7 @@ help: ## Show this list
 demo: .venv/.run ## Run the main job once, on a throw-away server
 	@$(BIN)/clawdforge demo
 
-test: .venv/.dev ## Run all tests, against the real `claude` command too
+test: .venv/.dev .agents/.stamp ## Run all tests, against real agents too
 	$(BIN)/pytest $(ARGS)
 
 check: .venv/.dev ## Format, lint, types, import rules, generated files
@@ -26,7 +26,7 @@ check: .venv/.dev ## Format, lint, types, import rules, generated files
 	$(BIN)/python -m clawdforge.http.publish --check docs/openapi.json
 	$(BIN)/python -m clawdforge.cli.reference --check docs/cli.md
 
-bench: .venv/.dev ## Print the figures that design and README promise
+bench: .venv/.dev .agents/.stamp ## Print the figures that design and README promise
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 fix: .venv/.dev ## Format, and mend what ruff can mend
@@ -41,7 +41,7 @@ serve: .venv/.run ## Start a server for trying things
 	$(BIN)/clawdforge serve
 
 clean: ## Remove what was built
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .agents dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -57,3 +57,10 @@ clean: ## Remove what was built
 .venv/.dev: .venv/.uv pyproject.toml uv.lock
 	$(UV) sync --quiet --frozen --inexact --group dev --group agents
 	@touch $@ .venv/.run
+
+# Agents that the tests drive: no scripts of theirs are run, and the versions are locked.
+.agents/.stamp: .venv/.dev tests/agents/package.json tests/agents/package-lock.json
+	@mkdir -p .agents
+	cp tests/agents/package.json tests/agents/package-lock.json .agents/
+	cd .agents && PATH="$(CURDIR)/.venv/bin:$$PATH" npm install --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -405,7 +405,7 @@ def test_ctrl_c_at_a_question_cancels_the_turn(terminal: Any) -> None:
 def test_ctrl_c_twice_leaves_in_the_middle_of_a_turn(terminal: Any, client: Client) -> None:
     chat = terminal("chat")
     chat.say("/deaf")
-    chat.expect("\ndeaf")
+    chat.expect("\rdeaf")
     chat.press_until("cancelling the turn", CTRL_C)
     chat.press_until("The session stays open", CTRL_C)
     assert chat.end() == 130

@@ -132,21 +132,21 @@ def test_a_resumed_conversation() -> None:
     [
         ("replaced", True, Stop.FAILED, "cannot_resume", "does not know this conversation", True),
         ("no_session", True, Stop.FAILED, "cannot_resume", "does not know this", False),
-        ("agent_killed", False, Stop.LOST, None, None, True),
-        ("owner_killed", False, Stop.LOST, None, None, True),
+        ("agent_killed", False, Stop.LOST, None, "agent disconnected", True),
+        ("owner_killed", False, Stop.LOST, None, "owner disconnected", True),
         ("timed_out", False, Stop.FAILED, "timeout", "Timed out after 4000ms", False),
         ("not_created", False, Stop.FAILED, None, "native binary not found", False),
     ],
 )
 def test_a_recorded_failure(
-    fixture: str, resumed: bool, stop: Stop, reason: str | None, text: str | None, broken: bool
+    fixture: str, resumed: bool, stop: Stop, reason: str | None, text: str, broken: bool
 ) -> None:
     made = decoder(resumed=resumed)
     if fixture == "not_created":
         made.expect("turn-1")
     (end,) = ends(played(fixture, made))
     assert (end.stop, end.reason, made.broken) == (stop, reason, broken)
-    assert (end.text is None) if text is None else (text in (end.text or ""))
+    assert text in (end.text or "")
 
 
 # Ids of both directions
@@ -239,6 +239,19 @@ def test_a_cancelled_turn_is_cancelled_whatever_is_said(last: dict[str, Any]) ->
     (end,) = ends(fed(made, last))
     assert end.stop is Stop.CANCELLED
     assert not made.cancel("t")
+
+
+@pytest.mark.parametrize(
+    "data", [{"origin": "queue", "detailCode": "ANY"}, {"detailCode": "AGENT_DISCONNECTED"}]
+)
+def test_a_turn_that_acpx_lost_sight_of_is_lost_also_when_it_was_cancelled(
+    data: dict[str, Any],
+) -> None:
+    made = working()
+    made.cancel("t")
+    error = {"id": None, "error": {"code": -32603, "message": "gone", "data": data}}
+    (end,) = ends(fed(made, error, ended(1)))
+    assert (end.stop, end.text, made.broken) == (Stop.LOST, "gone", True)
 
 
 def test_a_cancel_for_another_turn_is_none() -> None:

@@ -102,19 +102,31 @@ class _Key:
 def _interruptible() -> Iterator[None]:
     """Ctrl-C raises KeyboardInterrupt here, although an event loop runs, which hears nothing."""
     key = _Key()
-    loops = signal.set_wakeup_fd(-1)
-    before = signal.signal(signal.SIGINT, key)
+    with _held_back():
+        loops = signal.set_wakeup_fd(-1)
+        before = signal.signal(signal.SIGINT, key)
     try:
         try:
             yield
         finally:
             key.raises = False
     finally:
-        # Nothing can raise here any more: both are restored for certain.
-        signal.signal(signal.SIGINT, before)
-        signal.set_wakeup_fd(loops)
-        if key.missed:
-            signal.raise_signal(signal.SIGINT)  # for whoever listens now
+        # From here on nothing raises: what was changed is restored for certain.
+        with _held_back():
+            signal.signal(signal.SIGINT, before)
+            signal.set_wakeup_fd(loops)
+            if key.missed:
+                signal.raise_signal(signal.SIGINT)  # for whoever listens now
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """A Ctrl-C of this moment comes after it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The course of a chat: a line, a turn, the next line."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 AGAIN_SECS = 2.0
 """Within this time a second Ctrl-C leaves the chat."""
+LEAVE_SECS = 1.0
+"""How long a request to cancel may take when the chat is left."""
 HELP = """\
 /cancel        stop what the agent is doing
 /model [NAME]  use another model, or say which it is
@@ -186,6 +189,10 @@ class Talk:
         finally:
             self._is_over = True
             self._begun.set()
+            # Who leaves in the middle of a turn wants it to end: the request must get there.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_SECS):
+                    await self._owner.wait()
             await self._owner.cancel()
 
     def _see(self, event: events.Event, questions: Questions) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from clawdforge.agents.acpx.files import forget_session, remove_locks, write_private
+from clawdforge.agents.acpx.files import forget_session, remove_locks, version_of, write_private
 from clawdforge.agents.acpx.protocol import Decoder
 from clawdforge.agents.acpx.script import (
     SHELL,
@@ -108,7 +108,8 @@ class AcpxDriver(LineConversation):
         name, record = _names(spec)
         if record is not None:
             await asyncio.to_thread(remove_locks, self._acpx.env, record)
-        self._turns.begin(name, record, resumed=resumed)
+        version = await asyncio.to_thread(version_of, acpx.argv[0])
+        self._turns.begin(name, record, resumed=resumed, version=version)
         self._tmp = spec.tmp
         calls = arguments(
             program=acpx.argv,
@@ -122,10 +123,14 @@ class AcpxDriver(LineConversation):
         await self.start(replace(spec, env={**model, **spec.env}), (name, how, *calls))
 
     async def prompt(self, turn_id: str, text: str) -> None:
-        """Hand in a prompt: as a file in the conversation's own folder, which acpx reads."""
-        await asyncio.to_thread(write_private, self._tmp / f"prompt-{turn_id}", text)
-        self._turns.expect(turn_id)
+        """Hand in a prompt: as a file in the conversation's own folder, acpx's standard input."""
         self.begin_turn()
+        try:
+            await asyncio.to_thread(write_private, self._tmp / f"prompt-{turn_id}", text)
+        except OSError as error:
+            msg = f"the prompt cannot be handed over: {error.strerror}"
+            raise AgentError(msg) from error
+        self._turns.expect(turn_id)
         await self.write(prompt_line(turn_id))
 
     async def cancel(self, turn_id: str) -> None:

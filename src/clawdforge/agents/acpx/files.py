@@ -8,8 +8,10 @@ may have a `.guard` beside it. The owner's socket is in `/tmp`, whatever TMPDIR 
 import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from clawdforge.agents.acpx.script import is_name, lease_key
 
@@ -20,6 +22,18 @@ def write_private(path: Path, text: str) -> None:
     """A file that only we may read."""
     path.touch(mode=PRIVATE, exist_ok=False)
     path.write_text(text, encoding="utf-8", errors="replace")
+
+
+def version_of(program: str) -> str | None:
+    """The version, if it is installed as npm does it; asking it would take a quarter second."""
+    found = shutil.which(program)
+    if found is None:
+        return None
+    package = Path(found).resolve().parent.parent / "package.json"
+    match _json_of(package):
+        case {"name": "acpx", "version": str(version)}:
+            return version
+    return None
 
 
 def remove_locks(env: Mapping[str, str], record: str) -> None:
@@ -64,12 +78,15 @@ def _remove(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _agent_id(path: Path) -> str | None:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    match value:
+def _agent_id(record: Path) -> str | None:
+    match _json_of(record):
         case {"acp_session_id": str(found)} if is_name(found):
             return found
     return None
+
+
+def _json_of(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None

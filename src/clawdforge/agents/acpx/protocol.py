@@ -33,7 +33,6 @@ SIGNALLED = 128
 
 _UNKNOWN = "the agent does not know this conversation any more"
 _ASKED_BY_AGENT = ("session/request_permission", "fs/", "terminal/", "elicitation/")
-_GONE = ("AGENT_DISCONNECTED", "QUEUE_DISCONNECTED")
 
 
 class Decoder:
@@ -46,6 +45,7 @@ class Decoder:
         self.broken = False
         """The conversation cannot go on as it was: its process is to be ended."""
         self._name = ""
+        self._version: str | None = None
         self._open: str | None = None
         self._cancelled = False
         self._proven = False
@@ -55,9 +55,12 @@ class Decoder:
         self._error: Failure | None = None
         self._updates = Updates()
 
-    def begin(self, name: str, record: str | None, *, resumed: bool) -> None:
+    def begin(
+        self, name: str, record: str | None, *, resumed: bool, version: str | None = None
+    ) -> None:
         """A conversation begins, or goes on: then acpx must not make it anew."""
         self._name, self.record, self._proven = name, record, resumed
+        self._version = version
 
     def expect(self, turn_id: str) -> None:
         """A prompt is handed in."""
@@ -173,15 +176,16 @@ class Decoder:
             if number == self._open:
                 yield from self._ended_without_answer(code)
         elif code == 0:
-            yield Ready(agent_session_id=join_id(self._name, self.record))
+            known_as = join_id(self._name, self.record)
+            yield Ready(version=self._version, agent_session_id=known_as)
         else:
             yield from self._end(Stop.FAILED, text=self._reason_of(code))
         self._error = None
 
     def _ended_without_answer(self, code: int) -> Iterator[Event]:
-        if code > SIGNALLED or _is_gone(self._error):
+        if code > SIGNALLED or _is_unknown(self._error):
             self.broken = True
-            yield from self._end(Stop.LOST)
+            yield from self._end(Stop.LOST, text=self._reason_of(code))
         elif code == NO_SESSION:
             yield from self._end(Stop.FAILED, reason=CANNOT_RESUME, text=_UNKNOWN)
         elif code == TIMED_OUT:
@@ -213,8 +217,9 @@ class Decoder:
         )
 
 
-def _is_gone(error: Failure | None) -> bool:
-    """Whether acpx says that the agent, or its own owner of the session, died."""
-    data = error.data if error is not None else None
-    code = data.get("detailCode") if isinstance(data, dict) else None
-    return isinstance(code, str) and code.startswith(_GONE)
+def _is_unknown(error: Failure | None) -> bool:
+    """Whether acpx lost the agent, or its own owner of the session: the turn may go on there."""
+    match error.data if error is not None else None:
+        case {"origin": "queue"} | {"detailCode": "AGENT_DISCONNECTED"}:
+            return True
+    return False
