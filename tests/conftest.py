@@ -217,3 +217,22 @@ def claude_bin() -> Path:
     if program is None or not program.is_file():
         pytest.fail("the real `claude` is missing: install the dependency group `agents`")
     return program
+
+
+@pytest.fixture(scope="session")
+def agent_bin() -> Callable[[str], str]:
+    """The path of a program of tests/agents/package.json, as `make test` installs them."""
+    folder = Path(__file__).parent.parent / ".agents" / "node_modules" / ".bin"
+
+    def path(name: str) -> str:
+        if not (folder / name).exists():
+            pytest.fail(f"the agent {name} is missing: run `make .agents/.stamp`")
+        return str(folder / name)
+
+    return path
+
+
+@pytest.fixture(scope="session")
+def node_path() -> str:
+    """A PATH whose `node` is new enough for those programs."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

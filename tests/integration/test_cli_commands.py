@@ -50,7 +50,8 @@ def test_version(cli: Cli) -> None:
 def test_help_names_every_command_and_the_exit_codes(cli: Cli) -> None:
     done = cli("--help")
     assert done.returncode == 0
-    for word in ("demo", "serve", "doctor", "run", "agents", "runs", "token", "config"):
+    words = ("demo", "serve", "doctor", "run", "chat", "sessions", "permissions", "approve", "deny")
+    for word in (*words, "agents", "runs", "token", "config"):
         assert f" {word} " in done.stdout
     said = " ".join(done.stdout.split())
     for code, meaning in faults.EXIT_CODES.items():
@@ -75,7 +76,21 @@ def test_unknown_option_is_a_usage_error(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("run", "hi"), ("agents",), ("runs", "list"), ("token", "list"), ("token", "create", "app")],
+    [
+        ("run", "hi"),
+        ("chat",),
+        ("chat", "--session", "3f0c"),
+        ("sessions",),
+        ("sessions", "events", "3f0c", "--follow"),
+        ("sessions", "close", "3f0c"),
+        ("permissions", "list"),
+        ("approve", "pm_1"),
+        ("deny", "pm_1"),
+        ("agents",),
+        ("runs", "list"),
+        ("token", "list"),
+        ("token", "create", "app"),
+    ],
     ids=" ".join,
 )
 def test_without_a_server_it_says_how_to_start_one(cli: Cli, arguments: tuple[str, ...]) -> None:
@@ -189,6 +204,9 @@ def _api(kind: type[client.ApiError], status: int) -> client.ApiError:
     ("error", "code"),
     [
         (_api(client.RunFailure, 502), 1),
+        (_api(client.TurnFailure, 502), 1),
+        (_api(client.GoneError, 410), 4),
+        (client.ClosedSession("closed"), 1),
         (_api(client.AuthError, 401), 4),
         (_api(client.NotFoundError, 404), 4),
         (_api(client.BusyError, 503), 5),

@@ -29,6 +29,7 @@ from clawdforge.client import (
     RequestError,
     TransportError,
 )
+from clawdforge.client.target import IDLE_SECS
 from clawdforge.client.upload import open_part, safe_name
 
 TOKEN = "cf_app-token-0123456789"
@@ -406,6 +407,34 @@ def test_a_run_outlasts_the_time_out_of_small_calls(server: Loopback, perform: P
 
     server.answer = answer
     assert perform(server.url, "run", "hi", secs=0.1).result == "hi"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="another name on this system")
+def test_a_connection_to_elsewhere_is_watched_by_tcp(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr("clawdforge.client.target.is_loopback", lambda _: False)
+    options: list[int] = []
+
+    def look(response: httpx.Response) -> None:
+        connected = response.extensions["network_stream"].get_extra_info("socket")
+        options.append(connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        options.append(connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
+
+    with Client(server.url, TOKEN, environ={}) as client:
+        client._connection._http.event_hooks = {"response": [look]}
+        client.run("hi")
+    assert options == [1, IDLE_SECS]
+
+
+def test_behind_a_proxy_only_the_proxy_would_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clawdforge.client.target.is_loopback", lambda _: False)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with Client("http://forge.example", TOKEN, environ={}) as client:
+        assert not client._connection.target.keeps_alive()
 
 
 def test_nobody_listens(perform: Perform) -> None:

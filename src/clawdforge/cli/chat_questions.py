@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 CHOICES = "  [bold]y[/] once · [bold]a[/] always · [bold]n[/] no · [bold]e[/] explain > "
 HELP = "y, a, n or e, then Enter; after n you may tell the agent why: n use the other file"
+ENDS = {
+    "allowed": "allowed elsewhere",
+    "denied": "denied elsewhere",
+    "expired": "too late: nobody answered in time",
+    "withdrawn": "it does not matter any more",
+}
+"""What is said when a question goes away without an answer given here."""
 YES = {"y", "yes"}
 ALWAYS = {"a", "always"}
 NO = {"n", "no"}
@@ -81,7 +88,7 @@ class Questions:
             return
         if self._at == event.permission_id and self._asking is not None:
             self._asking.cancel()
-            self._say(f"\n  {event.state}{' elsewhere' if event.state != 'withdrawn' else ''}")
+            self._say(f"\n  {ENDS.get(event.state, event.state)}")
 
     async def drop(self) -> None:
         """Ask nothing more."""
@@ -109,6 +116,8 @@ class Questions:
     async def _put(self, request: events.PermissionRequest) -> None:
         forget_what_was_typed()
         self._say(f"? may I: {what(request)}", style="bold yellow")
+        if what(request).endswith("…"):
+            self._explain(request)  # nobody is to agree to what was not shown
         while True:
             stderr().print(CHOICES, end="")
             line = await answer_line()

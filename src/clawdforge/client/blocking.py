@@ -34,13 +34,14 @@ class Client:
     `CLAWDFORGE_ADMIN_TOKEN`, else from what a server on this machine keeps for its own user;
     the URL is then `http://127.0.0.1:8800` at last.
 
-    Every request is sent once: nothing is retried, and no redirect is followed.
+    Every request is sent once: nothing is retried, and no redirect is followed. Only streams of
+    events are asked for again when they break off, where they broke off.
 
     Args:
         url: Where the server is; http or https, perhaps with a path prefix.
         token: The app's bearer token.
         admin_token: The token for `create_token`, `list_tokens` and `revoke_token`.
-        timeout_secs: How long the server may be silent, for all but runs and uploads.
+        timeout_secs: How long the server may be silent, for all but runs, turns and uploads.
         upload_timeout_secs: The same for uploads.
         environ: The environment to read; this process's by default.
         transport: Sends the requests instead of the network (for tests).

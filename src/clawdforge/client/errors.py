@@ -62,7 +62,8 @@ class ClosedSession(ClosedError):  # noqa: N818 - the name in all of clawdforge'
 class TransportError(ForgeError):
     """There was no answer. Whether the server did what was asked is not known.
 
-    Nothing is ever sent twice: a run is not repeatable, so trying again is the caller's choice.
+    Nothing is sent twice: a run is not repeatable, so trying again is the caller's choice. A turn
+    with an idempotency key may be sent again: it is carried out once.
     """
 
     code = "unreachable"

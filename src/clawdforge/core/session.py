@@ -65,6 +65,7 @@ from clawdforge.core.session_io import (
     TurnOutcome,
     TurnRequest,
     WantPlace,
+    WarmUp,
     Withdrawn,
 )
 from clawdforge.core.session_records import (
@@ -126,6 +127,7 @@ class SessionMachine:
         self._queue: deque[tuple[TurnRequest, float]] = deque()
         self._asks = Asks(session=claim.session, epoch=claim.epoch, policy=policy, cwd=cwd)
         self._background: tuple[str, ...] = ()
+        self._warming = False
         self._cost_seen = 0
         self._cost_told: int | None = None
         self._stop: StopAsked | None = None
@@ -157,7 +159,8 @@ class SessionMachine:
         """Whether the agent's process is there with nothing to do, and could be woken again."""
         quiet = self.current is None or self.current.by_agent
         resting = self.agent is Agent.UP and quiet and not self._queue
-        return resting and self.can_resume and not self._background
+        wakes_again = self.can_resume or self._turns == 0
+        return resting and wakes_again and not self._background
 
     @property
     def holds_text(self) -> bool:
@@ -201,6 +204,8 @@ class SessionMachine:
                 self._prompted(request)
             case Happened(event=event):
                 self._happened(event)
+            case WarmUp():
+                self._warming = self.agent is Agent.NONE
             case Granted():
                 self._granted()
             case Refused(error=error):
@@ -248,9 +253,15 @@ class SessionMachine:
             elif self.agent is Agent.NONE:
                 self.agent = Agent.WANTED
                 self._do(WantPlace())
-        elif not self._queue and self.agent is Agent.WANTED and self.current is None:
+        elif self._warming and self.agent is Agent.NONE:
+            self.agent = Agent.WANTED
+            self._do(WantPlace())
+        elif self.agent is Agent.WANTED and not self._wants_agent():
             self.agent = Agent.NONE
             self._do(LeaveLine())
+
+    def _wants_agent(self) -> bool:
+        return bool(self._queue) or self.current is not None or self._warming
 
     def _granted(self) -> None:
         if self.agent is Agent.NONE:  # nobody wants it any more
@@ -258,7 +269,10 @@ class SessionMachine:
             self._do(StopAgent())
         if self.agent is not Agent.WANTED:
             return
-        self._start_agent(self._agent_id)
+        self._warming = False
+        # Before its first turn a conversation is nothing that could be resumed.
+        begun = self._turns > 0 or "fork" in self.session.options
+        self._start_agent(self._agent_id if begun else None)
         turn = self.current
         if turn is not None and turn.resend and turn.request is not None:
             turn.resend = False
@@ -521,6 +535,7 @@ class SessionMachine:
 
     def _refused(self, error: ClawdforgeError) -> None:
         self.agent = Agent.NONE
+        self._warming = False
         if self.current is not None:
             self.current.error = error.message
             self._conclude(None)

@@ -74,6 +74,11 @@ class Prompted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """The agent is to be started before there is a prompt, so that the first turn is fast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
     """There is a place for an agent process."""
 
@@ -181,6 +186,7 @@ class OptionsChanged:
 
 Input = (
     Prompted
+    | WarmUp
     | Granted
     | Refused
     | Happened

@@ -48,6 +48,11 @@ class Slots:
         return self._line.active
 
     @property
+    def is_full(self) -> bool:
+        """Whether a run or a turn would have to wait."""
+        return self.active >= self._places or self.waiting > 0
+
+    @property
     def waiting(self) -> int:
         """Runs in line."""
         return self._line.waiting

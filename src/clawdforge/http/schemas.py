@@ -207,6 +207,17 @@ class RunList(BaseModel):
     next: Annotated[str | None, Field(description="`before` of the next page; null: the last.")]
 
 
+class AgentCaps(BaseModel):
+    """What an agent can do in a session."""
+
+    resume: bool
+    fork: bool
+    asks: Annotated[bool, Field(description="It asks for permission.")]
+    cancel: bool
+    sets: Annotated[list[str], Field(description="What can be changed while its process runs.")]
+    tells_background: bool
+
+
 class AgentRow(BaseModel):
     """A configured agent."""
 
@@ -216,6 +227,10 @@ class AgentRow(BaseModel):
     available: bool
     version: str | None
     detail: Annotated[str | None, Field(description="What is wrong, and what to do about it.")]
+    caps: Annotated[
+        AgentCaps | None,
+        Field(description="What it can do; null: it was in no session since the server's start."),
+    ]
 
 
 class AgentList(BaseModel):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from clawdforge.agents.driver import Agents, AgentStatus
+from clawdforge.agents.driver import Agents, AgentStatus, Caps
 from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.files import Files
 from clawdforge.gateway.runs import Runs
@@ -34,6 +34,8 @@ class Services:
     permissions: Permissions
     hub: Hub
     heartbeat_secs: float
+    caps: Callable[[str], Caps | None]
+    """What an agent can do, as far as it was ready since the start."""
     programs: Callable[[], Awaitable[tuple[AgentStatus, AgentStatus]]]
     """Looks up the claude and acpx programs."""
     max_upload_bytes: int

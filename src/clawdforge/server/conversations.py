@@ -108,6 +108,7 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
             agent_turn_secs=settings.max_timeout_secs,
         ),
         gate=asyncio.Semaphore(os.cpu_count() or 1),
+        max_warm=settings.warm_agents,
         utc=time.time,
         mono=time.monotonic,
     )

@@ -142,6 +142,7 @@ async def open_gateway(
             permissions=conversations.permissions,
             hub=conversations.hub,
             heartbeat_secs=settings.sse_heartbeat_secs,
+            caps=conversations.supervisor.caps.get,
             programs=catalog.programs,
             max_upload_bytes=settings.max_upload_bytes,
         )

@@ -91,6 +91,7 @@ class Sessions:
         session = await self._checked(wanted, who, digest)
         await self._specs.make(session)
         await self.add(session, who)
+        await self._supervisor.warm_up(session.session_id, session.agent)
         return session
 
     async def own(self, session_id: str, *, who: Caller) -> Session:

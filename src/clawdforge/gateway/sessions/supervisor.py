@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from clawdforge.agents.driver import Caps, Driver, SessionSpec
 from clawdforge.core.permission import Policy
 from clawdforge.core.session import SessionMachine
-from clawdforge.core.session_io import Limits, RestAsked, StartAgent, StopAsked
+from clawdforge.core.session_io import Limits, RestAsked, StartAgent, StopAsked, WarmUp
 from clawdforge.core.session_records import Claim, Node, Session
 from clawdforge.errors import BusyError, ClawdforgeError, NotFoundError
 from clawdforge.gateway.sessions.actor import SessionActor, Surroundings
@@ -41,6 +41,7 @@ class Supervisor:
         recipe: How the agent of a session is started, and what it may do.
         driver: Makes a driver for an agent's name.
         gate: Lets as many agents start at once as it has places.
+        max_warm: How many new sessions of each agent may have its process before a turn.
         utc: Seconds since 1970.
         mono: Seconds that only grow.
     """
@@ -56,6 +57,7 @@ class Supervisor:
         driver: Callable[[str], Driver],
         limits: Limits,
         gate: asyncio.Semaphore,
+        max_warm: int,
         utc: Callable[[], float],
         mono: Callable[[], float],
     ) -> None:
@@ -65,6 +67,7 @@ class Supervisor:
         self._slots = slots
         self._recipe = recipe
         self._limits = limits
+        self._max_warm = max_warm
         self._actors: dict[str, SessionActor] = {}
         self._waking: dict[str, asyncio.Task[SessionActor]] = {}
         self._owner = TaskOwner()
@@ -127,6 +130,15 @@ class Supervisor:
                 self._waking[session_id] = waking
                 waking.add_done_callback(lambda _: self._waking.pop(session_id, None))
             await asyncio.shield(waking)
+
+    async def warm_up(self, session_id: str, agent: str) -> None:
+        """Start the agent of a new session now, if there is room and few others are warm."""
+        warm = sum(
+            actor.live and actor.machine.turns == 0 and actor.machine.session.agent == agent
+            for actor in self._actors.values()
+        )
+        if warm < self._max_warm and not self._slots.is_full and not self._stopping:
+            (await self.actor(session_id)).put(WarmUp())
 
     async def recover(self) -> int:
         """After a start: what a server that died left unfinished is put in order; how many."""

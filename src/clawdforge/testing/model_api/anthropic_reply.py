@@ -1,84 +1,87 @@
 """An answer as an Anthropic message: whole, or as server-sent events.
 
-Protocol: https://docs.anthropic.com/en/api/messages and …/messages-streaming.
+Protocol: https://docs.anthropic.com/en/api/messages, …/messages-streaming and …/errors.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from clawdforge.testing.model_api.script import Answer, CallTool, CallTools, Say, Tokens
+from clawdforge.testing.model_api.answers import Part, Text, Thinking, parts
+from clawdforge.testing.model_api.rendering import Event
+from clawdforge.testing.model_api.request import Request
+from clawdforge.testing.model_api.script import Answer, Fail, Say, Tokens
 
 # What a real signature looks like is nobody's business but the vendor's: clients hand it back.
 _SIGNATURE = "c2NyaXB0ZWQ="
+_KINDS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    529: "overloaded_error",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One server-sent event of a stream."""
+class MessagesVoice:
+    """Implements `Voice`."""
 
-    data: Mapping[str, Any]
-    paced: bool = False
-    """Whether a slow model lets time pass before it."""
+    def whole(self, answer: Answer, request: Request, serial: str) -> Mapping[str, Any]:
+        """The whole message, as a request without `stream` gets it."""
+        return {
+            **_envelope(request.model, serial),
+            "content": [_block(part, serial) for part in parts(answer)],
+            "stop_reason": _stop_reason(answer),
+            "usage": _usage(answer.usage, answer.usage.output),
+        }
 
-    def encode(self) -> bytes:
-        """The event's bytes on the wire."""
-        return f"event: {self.data['type']}\ndata: {json.dumps(self.data)}\n\n".encode()
+    def stream(
+        self, answer: Answer, request: Request, serial: str, *, limit: int | None = None
+    ) -> Iterator[Event]:
+        """The message as events; see `Voice.stream`."""
+        usage = _usage(answer.usage, min(answer.usage.output, 1))
+        start = {**_envelope(request.model, serial), "usage": usage}
+        yield _event({"type": "message_start", "message": start})
+        yield _event({"type": "ping"})
+        for index, part in enumerate(parts(answer, limit)):
+            yield from _streamed(part, index, serial)
+        if limit is None:
+            yield from _end(answer)
 
+    def error(self, step: Fail, serial: str) -> Mapping[str, Any]:
+        """The body of an error reply, and the data of an error event."""
+        kind = step.kind or _KINDS.get(step.status, "api_error")
+        text = step.message if step.message is not None else f"Scripted {kind}."
+        return {
+            "type": "error",
+            "error": {"type": kind, "message": text},
+            "request_id": f"req_{serial}",
+        }
 
-def message(answer: Answer, model: str, serial: str) -> dict[str, Any]:
-    """The whole message, as a request without `stream` gets it."""
-    return {
-        **_envelope(model, serial),
-        "content": list(_blocks(answer, serial)),
-        "stop_reason": _stop_reason(answer),
-        "usage": _usage(answer.usage, answer.usage.output),
-    }
+    def broken(self, step: Fail, request: Request, serial: str) -> Event:  # noqa: ARG002
+        """The error as an event."""
+        return _event(self.error(step, serial))
 
-
-def stream(answer: Answer, model: str, serial: str, *, limit: int | None = None) -> Iterator[Event]:
-    """The message as events; with `limit`, only up to that many characters of text.
-
-    A limited stream has no end (`message_delta`, `message_stop`), even if the answer is
-    shorter than the limit.
-    """
-    start = {**_envelope(model, serial), "usage": _usage(answer.usage, min(answer.usage.output, 1))}
-    yield Event({"type": "message_start", "message": start})
-    yield Event({"type": "ping"})
-    chunks = answer.chunks if isinstance(answer, Say) else 1
-    left = limit
-    for index, block in enumerate(_blocks(answer, serial)):
-        if left == 0:
-            return
-        yield Event({"type": "content_block_start", "index": index, "content_block": _hull(block)})
-        for number, delta in enumerate(_deltas(block, chunks)):
-            shown = delta
-            if left is not None and delta["type"] == "text_delta":
-                shown = {**delta, "text": delta["text"][:left]}
-                left -= len(shown["text"])
-            paced = delta["type"] == "text_delta" and number > 0
-            yield Event({"type": "content_block_delta", "index": index, "delta": shown}, paced)
-            if left == 0:
-                return
-        yield Event({"type": "content_block_stop", "index": index})
-    if limit is None:
-        yield from _end(answer)
+    def headers(self, serial: str) -> Mapping[str, str]:
+        """The request's name, for support."""
+        return {"request-id": f"req_{serial}"}
 
 
-def error(kind: str, text: str, serial: str) -> dict[str, Any]:
-    """The body of an error reply, and the data of an error event."""
-    return {
-        "type": "error",
-        "error": {"type": kind, "message": text},
-        "request_id": f"req_{serial}",
-    }
+def _event(data: Mapping[str, Any], *, paced: bool = False) -> Event:
+    return Event(data, name=str(data["type"]), paced=paced)
 
 
-def cut(text: str, pieces: int) -> list[str]:
-    """Cut `text` into at most `pieces` pieces of about the same length, none of them empty."""
-    size = max(1, -(-len(text) // pieces))
-    return [text[at : at + size] for at in range(0, len(text), size)]
+def _streamed(part: Part, index: int, serial: str) -> Iterator[Event]:
+    block = _block(part, serial)
+    yield _event({"type": "content_block_start", "index": index, "content_block": _hull(block)})
+    for number, delta in enumerate(_deltas(part, block)):
+        paced = isinstance(part, Text) and number > 0
+        data = {"type": "content_block_delta", "index": index, "delta": delta}
+        yield _event(data, paced=paced)
+    if not isinstance(part, Text) or part.is_whole:
+        yield _event({"type": "content_block_stop", "index": index})
 
 
 def _envelope(model: str, serial: str) -> dict[str, Any]:
@@ -93,25 +96,13 @@ def _envelope(model: str, serial: str) -> dict[str, Any]:
     }
 
 
-def _blocks(answer: Answer, serial: str) -> Iterator[dict[str, Any]]:
-    if answer.thinking is not None:
-        yield {"type": "thinking", "thinking": answer.thinking, "signature": _SIGNATURE}
-    text = answer.text if isinstance(answer, Say) else answer.say
-    if text is not None:
-        yield {"type": "text", "text": text}
-    for number, call in enumerate(_calls(answer), start=1):
-        yield {
-            "type": "tool_use",
-            "id": f"toolu_{serial}_{number}",
-            "name": call.name,
-            "input": dict(call.input),
-        }
-
-
-def _calls(answer: Answer) -> tuple[CallTool, ...]:
-    if isinstance(answer, CallTools):
-        return tuple(answer.calls)
-    return (answer,) if isinstance(answer, CallTool) else ()
+def _block(part: Part, serial: str) -> dict[str, Any]:
+    if isinstance(part, Thinking):
+        return {"type": "thinking", "thinking": part.text, "signature": _SIGNATURE}
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    call_id = f"toolu_{serial}_{part.number}"
+    return {"type": "tool_use", "id": call_id, "name": part.name, "input": dict(part.input)}
 
 
 def _hull(block: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,12 +111,12 @@ def _hull(block: Mapping[str, Any]) -> dict[str, Any]:
     return {name: empty.get(name, value) for name, value in block.items()}
 
 
-def _deltas(block: Mapping[str, Any], chunks: int) -> Iterator[dict[str, Any]]:
-    if block["type"] == "thinking":
-        yield {"type": "thinking_delta", "thinking": block["thinking"]}
+def _deltas(part: Part, block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if isinstance(part, Thinking):
+        yield {"type": "thinking_delta", "thinking": part.text}
         yield {"type": "signature_delta", "signature": block["signature"]}
-    elif block["type"] == "text":
-        for piece in cut(block["text"], chunks):
+    elif isinstance(part, Text):
+        for piece in part.pieces:
             yield {"type": "text_delta", "text": piece}
     else:
         for piece in ("", json.dumps(block["input"])):
@@ -133,14 +124,14 @@ def _deltas(block: Mapping[str, Any], chunks: int) -> Iterator[dict[str, Any]]:
 
 
 def _end(answer: Answer) -> Iterator[Event]:
-    yield Event(
+    yield _event(
         {
             "type": "message_delta",
             "delta": {"stop_reason": _stop_reason(answer), "stop_sequence": None},
             "usage": _usage(answer.usage, answer.usage.output),
         }
     )
-    yield Event({"type": "message_stop"})
+    yield _event({"type": "message_stop"})
 
 
 def _stop_reason(answer: Answer) -> str:

@@ -4,13 +4,12 @@ Protocol: https://docs.anthropic.com/en/api/messages. What agents wrap around a 
 learnt from the requests of Claude Code 2.1.329.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from clawdforge.testing.model_api.request import HttpCall, Request, ToolResult
+from clawdforge.testing.model_api.request import HttpCall, Message, Request, ToolResult
+from clawdforge.testing.model_api.values import dicts, mapping, objects, own, parse_object, texts
 
-_REMINDER = ("<system-reminder>", "</system-reminder>")
 _SUGGESTION = "[SUGGESTION MODE:"
 _TITLE_FIELDS = ({"title"}, {"name"})
 
@@ -22,18 +21,16 @@ def read_request(call: HttpCall) -> Request:
         ValueError: the body is not a Messages request; the message says why.
     """
     body = parse_object(call.body)
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
-        msg = "messages: an array of objects is required"
-        raise ValueError(msg)
-    tools = tuple(str(tool.get("name", "")) for tool in _dicts(body.get("tools")))
+    messages = objects(body, "messages")
+    tools = tuple(str(tool.get("name", "")) for tool in dicts(body.get("tools")))
     prompt = _prompt(messages)
     return Request(
         prompt=prompt,
         tool_results=tuple(_new_results(messages)),
-        system=_join(_texts(body.get("system")), "\n\n"),
+        messages=tuple(_said(messages)),
+        system="\n\n".join(texts(body.get("system"))),
         model=str(body.get("model", "")),
-        effort=_mapping(body.get("output_config")).get("effort"),
+        effort=mapping(body.get("output_config")).get("effort"),
         max_tokens=body.get("max_tokens"),
         tools=tools,
         stream=body.get("stream") is True,
@@ -44,44 +41,44 @@ def read_request(call: HttpCall) -> Request:
     )
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """Parse a body that must be a JSON object; raises `ValueError` if it is not one."""
-    value = json.loads(body)
-    if not isinstance(value, dict):
-        msg = "the body is not a JSON object"
-        raise ValueError(msg)
-    return value
-
-
 def schema_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The JSON schema that the answer must follow; empty when any text will do."""
-    wanted = _mapping(body.get("output_config")).get("format") or body.get("output_format")
-    return _mapping(_mapping(wanted).get("schema"))
+    wanted = mapping(body.get("output_config")).get("format") or body.get("output_format")
+    return mapping(mapping(wanted).get("schema"))
 
 
 def _prompt(messages: Sequence[Mapping[str, Any]]) -> str:
     for message in reversed(messages):
         if message.get("role") == "user":
-            own = [text for text in _texts(message.get("content")) if not _is_reminder(text)]
-            if own:
-                return _join(own, "\n")
+            found = own(texts(message.get("content")))
+            if found:
+                return "\n".join(found)
     return ""
+
+
+def _said(messages: Sequence[Mapping[str, Any]]) -> Iterator[Message]:
+    for message in messages:
+        found = texts(message.get("content"))
+        if message.get("role") == "assistant":
+            yield Message("assistant", "\n".join(found))
+        elif message.get("role") == "user":
+            yield Message("user", "\n".join(own(found)))
 
 
 def _new_results(messages: Sequence[Mapping[str, Any]]) -> Iterator[ToolResult]:
     names = {
         block.get("id"): str(block.get("name", ""))
         for message in messages
-        for block in _blocks(message.get("content"))
+        for block in dicts(message.get("content"))
         if block.get("type") == "tool_use"
     }
-    for block in _blocks(_last_of_user(messages).get("content")):
+    for block in dicts(_last_of_user(messages).get("content")):
         if block.get("type") == "tool_result":
             call_id = str(block.get("tool_use_id", ""))
             yield ToolResult(
                 call_id=call_id,
                 name=names.get(call_id, ""),
-                text=_join(_texts(block.get("content")), "\n"),
+                text="\n".join(texts(block.get("content"))),
                 is_error=block.get("is_error") is True,
             )
 
@@ -99,33 +96,6 @@ def _side(body: Mapping[str, Any], tools: tuple[str, ...], prompt: str) -> str |
         return "suggestion"
     if tools:
         return None
-    if set(_mapping(schema_of(body).get("properties"))) in _TITLE_FIELDS:
+    if set(mapping(schema_of(body).get("properties"))) in _TITLE_FIELDS:
         return "title"
     return None
-
-
-def _is_reminder(text: str) -> bool:
-    start, end = _REMINDER
-    return text.lstrip().startswith(start) and text.rstrip().endswith(end)
-
-
-def _texts(content: object) -> list[str]:
-    if isinstance(content, str):
-        return [content]
-    return [str(block.get("text", "")) for block in _blocks(content) if block.get("type") == "text"]
-
-
-def _blocks(content: object) -> list[Mapping[str, Any]]:
-    return _dicts(content)
-
-
-def _dicts(value: object) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _join(texts: Sequence[str], separator: str) -> str:
-    return separator.join(texts)

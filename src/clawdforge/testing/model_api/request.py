@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,15 @@ class ToolResult:
     is_error: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one side said, without what the agent wrapped around it."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    """Empty when it only calls tools, or brings their results."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request to the model."""
@@ -48,6 +57,8 @@ class Request:
 
     In the agent's order, which need not be that of the calls.
     """
+    messages: tuple[Message, ...] = ()
+    """The whole conversation as text, oldest first; without system prompts."""
     system: str = ""
     """The system prompt; its blocks are joined by blank lines."""
     model: str = ""
