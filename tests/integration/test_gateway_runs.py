@@ -101,6 +101,7 @@ async def gateway(processes: Processes, tmp_path: Path) -> AsyncIterator[Gateway
             agents=Catalog(settings.settings, {"PATH": "/usr/bin:/bin"}, processes),
             files=files,
             slots=slots,
+            gate=asyncio.Semaphore(8),
             limits=RunLimits(default_timeout_secs=60, min_timeout_secs=1, max_timeout_secs=60),
             folder=folder / "runs",
             clock=clock,

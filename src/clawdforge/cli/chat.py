@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from clawdforge.cli.chat_talk import Talk
     from clawdforge.client import AsyncClient, AsyncSession
 
+CLOSE_SECS = 10.0
+
 
 def chat(
     agent: Annotated[
@@ -150,12 +152,17 @@ async def _session(
 
 async def _leave(talk: "Talk", session: "AsyncSession", *, close: bool) -> None:
     """Close the session if that is wanted; else say how to come back."""
+    import asyncio
+
     from clawdforge.client import ForgeError
 
     if not close:
         talk.say_how_to_come_back()
         return
     try:
-        await session.close()
+        async with asyncio.timeout(CLOSE_SECS):
+            await session.close()
     except ForgeError as error:
         faults.report(error)
+    except TimeoutError:
+        talk.say_how_to_come_back()

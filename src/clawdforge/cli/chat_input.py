@@ -138,8 +138,14 @@ def on_interrupt(handle: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else before)
+
+
+def hear_no_more_interrupts() -> None:
+    """Ctrl-C does nothing from here on: this process is about to end in good order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def forget_what_was_typed() -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from clawdforge.cli import faults
-from clawdforge.cli.chat_input import Lines, on_interrupt
+from clawdforge.cli.chat_input import Lines, hear_no_more_interrupts, on_interrupt
 from clawdforge.cli.chat_questions import Questions
 from clawdforge.cli.chat_screen import JsonLines, Screen, Terminal
 from clawdforge.cli.screen import command_name, harmless, print_json_line, stderr, usage_line
@@ -217,6 +217,7 @@ class Talk:
             return
         if now - self._interrupted_at < AGAIN_SECS:
             if self._main is not None:
+                hear_no_more_interrupts()
                 self._main.cancel()
             return
         self._interrupted_at = now

@@ -52,6 +52,7 @@ class Runs:
     when `close` returns.
 
     Args:
+        gate: Lets few agents start at once.
         clock: UTC seconds since 1970.
         monotonic: Seconds that only grow.
         observe: Called with the request's agent and the outcome of every run that was started.
@@ -64,6 +65,7 @@ class Runs:
         agents: Agents,
         files: Files,
         slots: Slots,
+        gate: asyncio.Semaphore,
         limits: RunLimits,
         folder: Path,
         clock: Callable[[], float],
@@ -74,6 +76,7 @@ class Runs:
         self._agents = agents
         self._files = files
         self._slots = slots
+        self._gate = gate
         self._limits = limits
         self._folder = folder
         self._clock = clock
@@ -183,6 +186,7 @@ class Runs:
             workspace=await finish(making),  # the thread goes on whoever is cancelled
             driver_of=self._agents.driver,
             ledger=self._ledger,
+            gate=self._gate,
             clock=self._clock,
             monotonic=self._monotonic,
         )

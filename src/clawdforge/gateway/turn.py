@@ -5,6 +5,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from clawdforge.agents.driver import Driver, SessionSpec
@@ -49,6 +50,7 @@ class Turn:
 
     Args:
         driver_of: Makes a driver for an agent's name.
+        gate: Lets few agents start at once.
         clock: UTC seconds since 1970.
         monotonic: Seconds that only grow.
     """
@@ -61,6 +63,7 @@ class Turn:
         workspace: Workspace,
         driver_of: Callable[[str], Driver],
         ledger: Ledger,
+        gate: asyncio.Semaphore,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
@@ -69,6 +72,7 @@ class Turn:
         self._request = request
         self._driver_of = driver_of
         self._ledger = ledger
+        self._gate = gate
         self._clock = clock
         self._monotonic = monotonic
         self._driver: Driver | None = None
@@ -138,6 +142,13 @@ class Turn:
 
     async def _drive(self, recorded: asyncio.Task[None]) -> _End:
         driver = self._driver = self._driver_of(self.run.agent)
+        async with AsyncExitStack() as starting:
+            await starting.enter_async_context(self._gate)
+            return await self._talk(driver, recorded, starting)
+
+    async def _talk(
+        self, driver: Driver, recorded: asyncio.Task[None], starting: AsyncExitStack
+    ) -> _End:
         await driver.open(
             SessionSpec(
                 cwd=self.workspace.cwd,
@@ -155,6 +166,7 @@ class Turn:
         with contextlib.suppress(AgentError):  # it ended already: its events say how
             await driver.prompt(turn_id, prompt)
         while (event := await driver.next_event()) is not None:
+            await starting.aclose()  # it has started: the next one may
             if isinstance(event, Text):
                 self._said.append(event.text)
             if isinstance(event, TurnEnded) and event.turn_id == turn_id:

@@ -1,7 +1,6 @@
 """The sessions' half of the object graph."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -51,6 +50,8 @@ class Basis:
     apps: Apps
     files: Files
     slots: Slots
+    gate: asyncio.Semaphore
+    """A place for each core: starting agents use nothing else."""
     metrics: Metrics
     limits: RunLimits
     identity: str
@@ -107,7 +108,7 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
             hibernate_after_secs=settings.hibernate_after_secs,
             agent_turn_secs=settings.max_timeout_secs,
         ),
-        gate=asyncio.Semaphore(os.cpu_count() or 1),
+        gate=basis.gate,
         max_warm=settings.warm_agents,
         utc=time.time,
         mono=time.monotonic,

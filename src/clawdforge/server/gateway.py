@@ -6,6 +6,7 @@ no new work, then what runs, then the processes, then the ledger, then the lock.
 
 import asyncio
 import functools
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -103,7 +104,8 @@ async def open_gateway(
         files = Files(ledger, folder.files, clock=time.time)
         metrics = Metrics()
         slots = _slots(settings, metrics)
-        runs = _runs(settings, folder.runs, ledger, catalog, files, metrics, slots)
+        gate = asyncio.Semaphore(os.cpu_count() or 1)
+        runs = _runs(settings, folder.runs, ledger, catalog, files, metrics, slots, gate)
         await runs.recover()
         await files.remove_strays()
         basis = Basis(
@@ -116,6 +118,7 @@ async def open_gateway(
             apps=apps,
             files=files,
             slots=slots,
+            gate=gate,
             metrics=metrics,
             limits=_limits(settings),
             identity=identity,
@@ -192,12 +195,14 @@ def _runs(
     files: Files,
     metrics: Metrics,
     slots: Slots,
+    gate: asyncio.Semaphore,
 ) -> Runs:
     return Runs(
         ledger=ledger,
         agents=catalog,
         files=files,
         slots=slots,
+        gate=gate,
         limits=_limits(settings),
         folder=folder,
         clock=time.time,

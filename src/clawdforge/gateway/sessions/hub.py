@@ -120,13 +120,15 @@ async def follow(
     No gap and no repeat: the subscription began before the first page is read, and what it
     has in common with the pages is passed over. The last thing that comes is an `End`.
     """
-    last = after
+    last, is_closed = after, False
     while page := await ledger.read(session_id, after=last, limit=PAGE):
-        last = page[-1].seq
+        last, is_closed = page[-1].seq, page[-1].type == "session_closed"
         yield page
-        if page[-1].type == "session_closed" and len(page) < PAGE:
-            yield End.CLOSED
-            return
+        if len(page) < PAGE:
+            break
+    if is_closed:
+        yield End.CLOSED
+        return
     while events := await subscription.take():
         fresh = [event for event in events if event.seq > last]
         if not fresh:

@@ -1,6 +1,7 @@
 """Owns the actors: who is awake, who may start an agent, who has to rest for another."""
 
 import asyncio
+import functools
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -128,7 +129,7 @@ class Supervisor:
                     self._wake(session_id), name=f"wake-{session_id[:8]}", awaited=True
                 )
                 self._waking[session_id] = waking
-                waking.add_done_callback(lambda _: self._waking.pop(session_id, None))
+                waking.add_done_callback(functools.partial(self._woken, session_id))
             await asyncio.shield(waking)
 
     async def warm_up(self, session_id: str, agent: str) -> None:
@@ -178,6 +179,11 @@ class Supervisor:
         self._stopping = True
         for actor in self._actors.values():
             actor.put(StopAsked(reason="the server is stopping"))
+
+    def _woken(self, session_id: str, waking: asyncio.Task[SessionActor]) -> None:
+        self._waking.pop(session_id, None)
+        if not waking.cancelled():
+            waking.exception()  # whoever waits gets it; if nobody does any more, that is no fault
 
     async def _wake(self, session_id: str) -> SessionActor:
         if not self._lease.held:

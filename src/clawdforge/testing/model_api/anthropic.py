@@ -50,6 +50,8 @@ class Anthropic:
             return read_request(call)
         if call.method == "POST" and call.path == _COUNT:
             return _count_request(call)
+        if "authorization" in call.headers and "anthropic-version" not in call.headers:
+            return None  # OpenAI's list of models has the same address
         if call.method == "GET" and call.path == _MODELS:
             page = {"data": [_MODEL], "has_more": False}
             return json_reply({**page, "first_id": _MODEL["id"], "last_id": _MODEL["id"]})

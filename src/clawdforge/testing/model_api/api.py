@@ -9,7 +9,10 @@ from typing import Self
 
 from clawdforge.testing.model_api.anthropic import Anthropic
 from clawdforge.testing.model_api.exchange import Dialect, Exchange
+from clawdforge.testing.model_api.gemini import Gemini
 from clawdforge.testing.model_api.log import Log
+from clawdforge.testing.model_api.openai_chat import OpenAiChat
+from clawdforge.testing.model_api.openai_responses import OpenAiResponses
 from clawdforge.testing.model_api.player import Player
 from clawdforge.testing.model_api.request import HttpCall, Request
 from clawdforge.testing.model_api.script import Fail, ScriptError, ScriptItem
@@ -37,7 +40,7 @@ class ModelApi:
         script: Sequence[ScriptItem],
         *,
         port: int = 0,
-        dialects: Sequence[Dialect] = (Anthropic(),),
+        dialects: Sequence[Dialect] = (Anthropic(), OpenAiResponses(), OpenAiChat(), Gemini()),
     ) -> None:
         """Take the script; nothing listens before `start`. `port` 0: any that is free.
 

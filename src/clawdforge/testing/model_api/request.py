@@ -42,6 +42,11 @@ class Message:
     text: str
     """Empty when it only calls tools, or brings their results."""
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether the user says something with it."""
+        return self.role == "user" and bool(self.text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:

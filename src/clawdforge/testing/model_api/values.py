@@ -6,6 +6,7 @@ from typing import Any
 
 BYTES_PER_TOKEN = 4
 _MADE_UP: Mapping[str, Any] = {"boolean": False, "integer": 1, "number": 1, "array": []}
+_TITLES = ("title", "session name", "description of this session")
 # What agents wrap their own additions to a prompt in: Claude Code and opencode, Codex, Gemini
 # and Qwen, goose.
 _WRAPPERS = (
@@ -57,6 +58,11 @@ def texts(content: object, kinds: Sequence[str] = ("text",)) -> list[str]:
 def own(found: Sequence[str]) -> list[str]:
     """Without what agents wrap around a prompt."""
     return [text for text in found if not _is_wrapped(text)]
+
+
+def is_title(system: str, tools: Sequence[str]) -> bool:
+    """Whether the agent wants a name for the conversation: it says so, and offers no tools."""
+    return not tools and any(words in system.lower() for words in _TITLES)
 
 
 def made_up(schema: Mapping[str, Any]) -> str:

@@ -1,0 +1,43 @@
+"""The dialect of OpenAI's Chat Completions, which goose, opencode and Qwen Code speak.
+
+    POST /v1/chat/completions       the model, streamed or whole
+    GET  /v1/models, /v1/models/ID  one made-up model
+
+Protocol: https://platform.openai.com/docs/api-reference/chat.
+"""
+
+from clawdforge.testing.model_api import openai_shared
+from clawdforge.testing.model_api.exchange import Exchange
+from clawdforge.testing.model_api.openai_chat_reply import ChatVoice
+from clawdforge.testing.model_api.openai_chat_request import read_request, schema_of
+from clawdforge.testing.model_api.rendering import render
+from clawdforge.testing.model_api.request import HttpCall, Request
+from clawdforge.testing.model_api.script import Say, Step
+from clawdforge.testing.model_api.values import made_up
+
+_COMPLETIONS = "/v1/chat/completions"
+
+
+class OpenAiChat:
+    """Implements `Dialect`."""
+
+    def __init__(self) -> None:
+        self._voice = ChatVoice()
+
+    def environment(self, url: str) -> dict[str, str]:
+        """What agents of this API need to talk to `url`."""
+        return openai_shared.environment(url)
+
+    def read(self, call: HttpCall) -> Request | Exchange | None:
+        """Understand a call; see `Dialect.read`."""
+        if call.method == "POST" and call.path == _COMPLETIONS:
+            return read_request(call)
+        return openai_shared.read_models(call)
+
+    def render(self, request: Request, step: Step, serial: str) -> Exchange:
+        """Put a step into words; see `Dialect.render`."""
+        return render(self._voice, request, step, serial)
+
+    def render_side(self, request: Request, serial: str) -> Exchange:
+        """Answer a side call; see `Dialect.render_side`."""
+        return self.render(request, Say(made_up(schema_of(request.raw))), serial)
