@@ -58,9 +58,11 @@ clean: ## Remove what was built
 	$(UV) sync --quiet --frozen --inexact --group dev --group agents
 	@touch $@ .venv/.run
 
-# Agents that the tests drive: no scripts of theirs are run, and the versions are locked.
+# Agents that the tests drive, their versions locked. Of their scripts only opencode's is run,
+# which links its binary.
 .agents/.stamp: .venv/.dev tests/agents/package.json tests/agents/package-lock.json
 	@mkdir -p .agents
 	cp tests/agents/package.json tests/agents/package-lock.json .agents/
 	cd .agents && PATH="$(CURDIR)/.venv/bin:$$PATH" npm install --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
+	cd .agents/node_modules/opencode-ai && "$(CURDIR)/.venv/bin/node" postinstall.mjs >/dev/null
 	@touch $@

@@ -61,6 +61,8 @@ class SessionSpec:
     """A UUID of ours for a new conversation, where the agent lets us choose."""
     resume_id: str | None = None
     """Go on with this conversation (`Ready.agent_session_id` of an earlier process)."""
+    spent_microusd: int = 0
+    """What that conversation has cost so far, as far as we know."""
     fork: bool = False
     """With `resume_id`: go on with a copy of it, under a new id."""
     asks: bool = False
@@ -85,6 +87,8 @@ class Caps:
     """What `set` takes: of `model`, `mode`, `effort`."""
     tells_background: bool = False
     """`Background` is told: without it nobody knows whether something still runs."""
+    takes_args: bool = False
+    """`Decision.args` may differ from what was asked."""
     exact_text: bool = False
     """`TurnEnded.text` is the whole answer; otherwise it is put together from the pieces."""
 

@@ -25,6 +25,8 @@ from clawdforge.core.turn import OpenTurn
 
 BY_POLICY = "policy"
 BY_SERVER = "server"
+QUESTIONS_TO_PEOPLE = frozenset({"AskUserQuestion"})
+"""Tools of agents that ask for an answer, not for permission."""
 REFUSED = "This is not permitted here. Do not try again; go on without it, or say what you need."
 """What the agent is told when the policy says no."""
 NOBODY = "Nobody answered the question in time."
@@ -57,6 +59,8 @@ class Asks:
     def asked(self, ask: Ask, turn: OpenTurn, now: Moment) -> Iterator[Effect]:
         """The agent asks."""
         verdict = decide(self.policy, ask, self._cwd)
+        if verdict is Verdict.ALLOW and ask.tool in QUESTIONS_TO_PEOPLE:
+            verdict = Verdict.ASK  # only a person has the answer
         if verdict is Verdict.ASK:
             yield from self._put_to_people(ask, turn, now)
             return
@@ -86,8 +90,8 @@ class Asks:
         given: dict[str, Any] = {"decision": "allow" if answer.allow else "deny", "scope": scope}
         given |= {"option_id": answer.option_id, "message": answer.message}
         yield from self._settle(opened, state, given, by=answer.by, now=now)
-        if answer.always and answer.allow:
-            yield from self._remember(opened.ask)
+        if answer.always:
+            yield from self._remember(opened.ask, allow=answer.allow)
         yield TellAnswer(
             ask_id=opened.ask.ask_id,
             allow=answer.allow,
@@ -173,8 +177,8 @@ class Asks:
         yield Disarm(timer=Timer.ASK, key=permission.permission_id)
         yield Settled(permission=permission, state=state)
 
-    def _remember(self, ask: Ask) -> Iterator[Effect]:
-        self.policy = remember(self.policy, ask, self._cwd)
+    def _remember(self, ask: Ask, *, allow: bool) -> Iterator[Effect]:
+        self.policy = remember(self.policy, ask, self._cwd, allow=allow)
         self.options = {**self.options, "permissions": to_json(self.policy)}
         yield Change(patch=SessionPatch(options=self.options))
 

@@ -128,6 +128,7 @@ class SessionMachine:
         self._asks = Asks(session=claim.session, epoch=claim.epoch, policy=policy, cwd=cwd)
         self._background: tuple[str, ...] = ()
         self._warming = False
+        self._spent = claim.session.usage.cost_microusd or 0
         self._cost_seen = 0
         self._cost_told: int | None = None
         self._stop: StopAsked | None = None
@@ -285,7 +286,12 @@ class SessionMachine:
         resume_id = known_as.removeprefix(UNPROVEN) if known_as else None
         fork = resume_id is not None and self.session.options.get("fork") == resume_id
         self._do(
-            StartAgent(resume_id=resume_id, fork=fork, turns=self._turns),
+            StartAgent(
+                resume_id=resume_id,
+                fork=fork,
+                turns=self._turns,
+                spent_microusd=self._spent,
+            ),
             Arm(timer=Timer.START, secs=self._limits.start_secs),
         )
 
@@ -384,6 +390,7 @@ class SessionMachine:
         if usage.cost_microusd is None and total is not None:
             usage = replace(usage, cost_microusd=max(0, total - self._cost_seen))
             self._cost_seen = max(self._cost_seen, total)
+        self._spent += usage.cost_microusd or 0
         return usage
 
     def _prove(self) -> None:
@@ -501,7 +508,7 @@ class SessionMachine:
     def _broke(self, error: ClawdforgeError) -> None:
         turn = self.current
         if turn is not None and turn.ending is None:
-            turn.error = error.message
+            turn.error = f"{error.message}; {error.hint}" if error.hint else error.message
         if turn is not None:
             self._conclude(None)
         if self.agent in {Agent.STARTING, Agent.UP}:

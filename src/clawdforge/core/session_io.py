@@ -270,6 +270,8 @@ class StartAgent:
     fork: bool = False
     turns: int = 0
     """How many turns the session has had."""
+    spent_microusd: int = 0
+    """What they have cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,11 +42,12 @@ class OpenRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """FastAPI's handler, behind our checks."""
         inner = super().get_route_handler()
-        has_body = self.body_field is not None
+        field = self.body_field
+        optional = field is not None and not field.field_info.is_required()
 
         async def handle(request: Request) -> Response:
             self.admit(request)
-            if has_body:
+            if field is not None and not (optional and _has_no_body(request)):
                 _require_json(request)
             return await inner(StrictRequest(request.scope, request.receive))
 
@@ -111,6 +112,11 @@ def bearer(request: Request) -> str | None:
     """The token of `Authorization: Bearer …`; None when there is none or it is blank."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() or None if kind.lower() == "bearer" else None
+
+
+def _has_no_body(request: Request) -> bool:
+    headers = request.headers
+    return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
 
 def _require_json(request: Request) -> None:

@@ -55,6 +55,8 @@ class Updates:
 
     def __init__(self) -> None:
         self.cost_microusd: int | None = None
+        self.spent_before = 0
+        """What it had cost before this process: Claude's adapter goes on from there."""
         """What the conversation has cost so far, as the agent adds it up."""
         self._tools = ToolCalls()
         self._settings: dict[str, str] = {}
@@ -164,6 +166,8 @@ class Updates:
         used, size = count(update.get("used")), count(update.get("size"))
         cost = _cost(update.get("cost"))
         if cost is not None:
+            if cost >= self.spent_before:
+                cost -= self.spent_before
             self.cost_microusd = cost
         if (used, size, cost) != (None, None, None):
             yield Context(used=used, size=size, cost_microusd=cost)

@@ -14,6 +14,7 @@ from typing import Any
 from clawdforge.agents.acp.asking import Asking, refusing, reply
 from clawdforge.agents.acp.calls import Calls
 from clawdforge.agents.acp.opening import (
+    CLAUDE,
     Agent,
     Opened,
     OpeningError,
@@ -316,6 +317,8 @@ class Conversation:
     def _is_open(self, opened: Opened) -> None:
         assert self._spec is not None
         self._opened = opened
+        if opened.agent.flavour == CLAUDE and self._spec.resume_id is not None:
+            self._updates.spent_before = self._spec.spent_microusd
         for answer in opened.answers:
             self._updates.adopt(answer)
         model, mode = opened.knobs.get("model"), opened.knobs.get("mode")

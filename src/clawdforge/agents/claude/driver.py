@@ -59,6 +59,7 @@ CAPS = Caps(
     cancel=True,
     sets=frozenset(("model", "mode", "effort")),
     tells_background=True,
+    takes_args=True,
     exact_text=True,
 )
 MCP_FILE = "mcp.json"

@@ -96,8 +96,6 @@ class Changes:
             )
         )
         await done
-        if actor.fault is not None:
-            raise actor.fault
 
     async def resume(self, session_id: str, *, who: Caller) -> View:
         """Open a closed session again.
@@ -111,6 +109,8 @@ class Changes:
         if session.turn_count and not (self._caps(session).resume and session.agent_session_id):
             msg = "the agent cannot go on with this conversation; start a new session"
             raise ConflictError(msg, code="not_resumable")
+        self._supervisor.refuse_when_stopping()
+        await self._sessions.require_room()
         claim = await self._ledger.claim(session_id, self._supervisor.node)
         if claim is None:
             msg = "there is no such session"

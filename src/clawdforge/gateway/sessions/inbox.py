@@ -1,6 +1,7 @@
 """What an actor is told: people's wishes at once, an agent's words within bounds, timers."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 
@@ -41,11 +42,9 @@ class Inbox:
         """All there is; nothing: it took too long, or `nudge` was called."""
         if not self._inputs:
             self._news.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(within_secs):
                     await self._news.wait()
-            except TimeoutError:
-                return ()
         inputs = tuple(self._inputs)
         self._inputs.clear()
         self._room.set()

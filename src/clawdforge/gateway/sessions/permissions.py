@@ -60,6 +60,9 @@ class Permissions:
         actor = self._supervisor.awake(permission.session_id)
         if permission.state is not PermissionState.PENDING or actor is None:
             raise _too_late(permission)
+        if args is not None and (actor.caps is None or not actor.caps.takes_args):
+            msg = "args: this agent does what it asked for or nothing; it takes no other input"
+            raise InputError(msg, code="args_not_taken")
         settled = actor.waiting_for.expect_answer(permission_id)
         actor.put(
             Answered(

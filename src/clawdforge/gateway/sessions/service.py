@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -83,6 +84,7 @@ class Sessions:
             StorageError: it could not be recorded.
         """
         assert who.app is not None
+        self._supervisor.refuse_when_stopping()
         digest = _digest(wanted)
         if wanted.idempotency_key is not None:
             known = await self._ledger.session_of_key(who.app.app_id, wanted.idempotency_key)
@@ -164,6 +166,19 @@ class Sessions:
             if _is_closed(actor):
                 return True
 
+    async def require_room(self) -> None:
+        """Refuse when as many sessions are open as may be.
+
+        Raises:
+            BusyError: they are (`sessions_full`).
+        """
+        if await self._ledger.count_open_sessions() >= self.max_open:
+            raise self._full()
+
+    def _full(self) -> BusyError:
+        msg = f"{self.max_open} sessions are open; close some, or try again later"
+        return BusyError(msg, code="sessions_full", retry_after_secs=30)
+
     async def add(self, session: Session, who: Caller) -> None:
         """Record a new session whose folders are there; without success they go again.
 
@@ -179,8 +194,7 @@ class Sessions:
             raise
         if not added:
             await self._specs.remove(session)
-            msg = f"{self.max_open} sessions are open; close some, or try again later"
-            raise BusyError(msg, code="sessions_full", retry_after_secs=30)
+            raise self._full()
 
     async def _checked(self, wanted: NewSession, who: Caller, digest: str) -> Session:
         agent = wanted.agent or self._agents.default()
@@ -214,7 +228,7 @@ class Sessions:
         """A session that is not recorded yet."""
         assert who.app is not None
         return Session(
-            session_id=str(uuid.uuid4()),
+            session_id=new_id(self._utc()),
             app_id=who.app.app_id,
             app_name=who.app.name,
             agent=agent,
@@ -235,6 +249,13 @@ class Sessions:
             request_id=who.request_id,
             detail={"agent": session.agent, "model": session.model},
         )
+
+
+def new_id(utc: float) -> str:
+    """A UUID of version 7 (RFC 9562): those made later sort behind those made before."""
+    millis = int(utc * 1000) & (2**48 - 1)
+    low = (0b10 << 62) | secrets.randbits(62)
+    return str(uuid.UUID(int=(millis << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | low))
 
 
 def closed() -> GoneError:

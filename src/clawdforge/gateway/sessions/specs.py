@@ -133,6 +133,7 @@ class Specs:
             new_id=session.session_id if start.turns == 0 else None,
             resume_id=start.resume_id,
             fork=start.fork,
+            spent_microusd=start.spent_microusd,
             asks=True,
             streams=True,
             mcp_servers=tuple(

@@ -118,8 +118,7 @@ class Supervisor:
             found = self._actors.get(session_id)
             if found is not None and not found.over:
                 return found
-            if self._stopping:
-                raise BusyError("the server is stopping", code="stopping", retry_after_secs=5)
+            self.refuse_when_stopping()
             if found is not None:  # it is about to end: what it owned must be given up first
                 await self._owner.start(found.ended.wait(), name="ending", awaited=True)
                 continue
@@ -140,6 +139,15 @@ class Supervisor:
         )
         if warm < self._max_warm and not self._slots.is_full and not self._stopping:
             (await self.actor(session_id)).put(WarmUp())
+
+    def refuse_when_stopping(self) -> None:
+        """Raise when no new work is taken.
+
+        Raises:
+            BusyError: the server is stopping (`stopping`).
+        """
+        if self._stopping:
+            raise BusyError("the server is stopping", code="stopping", retry_after_secs=5)
 
     async def recover(self) -> int:
         """After a start: what a server that died left unfinished is put in order; how many."""

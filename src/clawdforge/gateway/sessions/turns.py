@@ -83,6 +83,7 @@ class Turns:
                 return replayed
         if session.closed_at is not None:
             raise closed()
+        self._supervisor.refuse_when_stopping()
         attachments = await self._files.find(wanted.files, who=who)
         actor = await self._supervisor.actor(session_id)
         prompt = wanted.prompt

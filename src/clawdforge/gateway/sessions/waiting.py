@@ -122,13 +122,13 @@ class Waiting:
         for ticket in self._tickets.values():
             ticket.fail(error)
         self._tickets.clear()
-        rest: Sequence[asyncio.Future[Any]] = (
-            *self._answers.values(),
-            *self._ends,
-            *self._changes,
-        )
+        rest: Sequence[asyncio.Future[Any]] = (*self._answers.values(), *self._ends)
         for future in rest:
             _settle(future, None)
+        for change in self._changes:
+            if not change.done():
+                change.set_exception(error)
+                change.exception()
 
 
 def _settle(future: asyncio.Future[Any], value: object) -> None:

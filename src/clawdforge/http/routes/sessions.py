@@ -134,9 +134,13 @@ async def resume(request: Request, session_id: str, who: Who) -> Response:
     response_model=SessionMade,
     responses=errors(401, 404, 409, 413, 415, 422, 503),
 )
-async def fork(request: Request, session_id: str, who: Who, body: ForkBody) -> Response:
+async def fork(
+    request: Request, session_id: str, who: Who, body: ForkBody | None = None
+) -> Response:
     """A new session that goes on with a copy of this one's conversation and folder."""
-    made = await services(request).changes.fork(session_id, meta=body.meta, who=who)
+    made = await services(request).changes.fork(
+        session_id, meta=body.meta if body else None, who=who
+    )
     return JSONResponse(_made(made))
 
 
