@@ -13,7 +13,6 @@ from clawdforge.config import load_settings
 from clawdforge.core.records import App, RunEnd, RunStart, RunState
 from clawdforge.core.run import RunOutcome, RunRequest
 from clawdforge.errors import BusyError, InputError, NotFoundError, StorageError
-from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.caller import Caller
 from clawdforge.gateway.files import Files, Upload
 from clawdforge.gateway.runs import RunLimits, Runs

@@ -18,8 +18,8 @@ from clawdforge.testing.model_api import (
     Tokens,
     ToolResult,
 )
-from clawdforge.testing.model_api.anthropic import Anthropic
 from clawdforge.testing.model_api.answers import cut
+from clawdforge.testing.model_api.anthropic import Anthropic
 from clawdforge.testing.model_api.exchange import Ending, Exchange
 from clawdforge.testing.model_api.request import HttpCall
 

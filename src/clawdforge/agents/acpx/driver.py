@@ -109,7 +109,13 @@ class AcpxDriver(LineConversation):
         if record is not None:
             await asyncio.to_thread(remove_locks, self._acpx.env, record)
         version = await asyncio.to_thread(version_of, acpx.argv[0])
-        self._turns.begin(name, record, resumed=resumed, version=version)
+        self._turns.begin(
+            name,
+            record,
+            resumed=resumed,
+            version=version,
+            spent_microusd=spec.spent_microusd,
+        )
         self._tmp = spec.tmp
         calls = arguments(
             program=acpx.argv,

@@ -56,11 +56,18 @@ class Decoder:
         self._updates = Updates()
 
     def begin(
-        self, name: str, record: str | None, *, resumed: bool, version: str | None = None
+        self,
+        name: str,
+        record: str | None,
+        *,
+        resumed: bool,
+        version: str | None = None,
+        spent_microusd: int = 0,
     ) -> None:
         """A conversation begins, or goes on: then acpx must not make it anew."""
         self._name, self.record, self._proven = name, record, resumed
         self._version = version
+        self._updates.spent_before = spent_microusd if resumed else 0
 
     def expect(self, turn_id: str) -> None:
         """A prompt is handed in."""
