@@ -17,7 +17,9 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 from blockbuster import BlockBuster
@@ -27,6 +29,7 @@ pytest.register_assert_rewrite("clawdforge.testing.ledger_contract")
 from clawdforge.processes.containment import MARK_VARIABLE  # noqa: E402
 from clawdforge.processes.detect import detect  # noqa: E402
 from clawdforge.processes.launcher import Processes  # noqa: E402
+from clawdforge.testing.contract import contract_client  # noqa: E402
 
 SERVER_THREAD = "clawdforge-server"
 SETTLE_SECS = 2.0
@@ -236,3 +239,33 @@ def agent_bin() -> Callable[[str], str]:
 def node_path() -> str:
     """A PATH whose `node` is new enough for those programs."""
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+# --- the contract of 0.2 ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[tuple[httpx.Client, dict[str, Any]]]:
+    """A server for the contract tests of clawdforge 0.2, as `(tc, ctx)`.
+
+    The server is a real one, with the demo agent under every name that 0.2 knew. `tc` is a
+    synchronous HTTP client (`tc.get`, `tc.post` …) without credentials, whose peer is 127.0.0.1.
+    The keys of `ctx`:
+
+    * `app_token`, `app_name`: an app's bearer token and name; `other_token`: another app's token;
+    * `cfg`: attributes `session_ttl_secs` (idle sessions are closed after it) and
+      `session_hard_ttl_secs` (closed ones are deleted after it);
+    * `store`: `_conn()`, a context manager with `execute(sql, params)`, whose table `sessions` has
+      `session_id` and the integers `created_at` and `closed_at` (seconds since 1970), committed
+      when it is left; `get_session(id)`, a mapping with `meta` parsed, or None;
+      `list_session_events(id)`, mappings with `event`, oldest first;
+    * `server`: the coroutine function `_sweep_once()`, which gives a mapping with `soft_closed`
+      and `hard_deleted`, and `runner`: a function put in the place of its attribute `run`,
+      `(**kw) -> clawdforge.runner.RunResult`, is what `POST /run` then uses;
+    * `fake_acpx`: attributes `max_live_sessions` (open sessions, read at each create) and
+      `next_turn_events` (raw ACP messages; the next turn gives them unchanged as its `events`).
+
+    The main thread has a current event loop meanwhile. See `clawdforge.testing.contract`.
+    """
+    with contract_client(tmp_path) as pair:
+        yield pair

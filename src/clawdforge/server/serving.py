@@ -19,6 +19,7 @@ async def serve(
     settings: Settings,
     environ: Mapping[str, str],
     *,
+    opened: Callable[[Gateway], None] | None = None,
     ready: Callable[[str], None] | None = None,
     until: asyncio.Event | None = None,
 ) -> int:
@@ -27,6 +28,7 @@ async def serve(
     Args:
         settings: See `clawdforge.config`.
         environ: The environment, of which agents see their allow-list.
+        opened: Called with the gateway before anybody can reach it.
         ready: Called with the URL once requests are answered.
         until: Serve until this is set instead, and leave the signals alone.
 
@@ -37,6 +39,8 @@ async def serve(
     with listening(settings.host, settings.port) as listener:
         async with open_gateway(settings, environ) as gateway:
             url = url_of(settings.host, listener)
+            if opened is not None:
+                opened(gateway)
             server = HttpServer(gateway.app, lambda: ready(url) if ready else None)
             with (
                 gateway.folder.announced(url, __version__),

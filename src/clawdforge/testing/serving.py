@@ -8,9 +8,7 @@ Runs in a thread with its own event loop, so that sync and async tests use it al
 """
 
 import asyncio
-import queue
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +22,8 @@ from clawdforge.config import (
     read_private_file,
 )
 from clawdforge.server import serve
+from clawdforge.testing.loop_thread import LoopThread
 
-START_SECS = 20.0
 _QUIET_ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -55,12 +53,15 @@ def running_server(
     Raises:
         ClawdforgeError: the server could not start.
     """
-    if environ is None:
-        environ = {key: value for key, value in environment().items() if key in _QUIET_ENVIRONMENT}
+    environ = quiet_environment() if environ is None else environ
     chosen = {"default_agent": "demo", "port": 0, "data_dir": str(data_dir), "stop_grace_secs": 0}
     effective = load_settings(flags={**chosen, **settings}, environ=environ)
-    server = _Thread(effective.settings, environ)
-    url = server.start()
+
+    async def serving(ready: Callable[[str], None], until: asyncio.Event) -> None:
+        await serve(effective.settings, environ, ready=ready, until=until)
+
+    server = LoopThread()
+    url = server.start(serving)
     try:
         yield RunningServer(
             url=url,
@@ -74,36 +75,6 @@ def running_server(
         server.stop()
 
 
-class _Thread:
-    def __init__(self, settings: Any, environ: Mapping[str, str]) -> None:
-        self._settings = settings
-        self._environ = environ
-        self._loop = asyncio.new_event_loop()
-        self._until = asyncio.Event()
-        self._news: queue.Queue[str | BaseException] = queue.Queue()
-        self._thread = threading.Thread(target=self._work, name="clawdforge-server")
-
-    def start(self) -> str:
-        self._thread.start()
-        news = self._news.get(timeout=START_SECS)
-        if isinstance(news, BaseException):
-            self._thread.join()
-            raise news
-        return news
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._until.set)
-        self._thread.join()
-        if not self._news.empty():
-            news = self._news.get()
-            if isinstance(news, BaseException):
-                raise news
-
-    def _work(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            try:
-                runner.run(
-                    serve(self._settings, self._environ, ready=self._news.put, until=self._until)
-                )
-            except Exception as error:  # noqa: BLE001 - handed to the thread that waits
-                self._news.put(error)
+def quiet_environment() -> dict[str, str]:
+    """What a server and its agents need of this process's environment, and nothing else."""
+    return {key: value for key, value in environment().items() if key in _QUIET_ENVIRONMENT}

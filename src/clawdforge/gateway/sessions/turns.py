@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from clawdforge.core.options import NewTurn
 from clawdforge.core.run import with_attachments
+from clawdforge.core.sdk_events import sdk_events
 from clawdforge.core.session_io import CancelAsked, TurnOutcome, TurnRequest
 from clawdforge.core.session_records import Session, StoredEvent, Turn
 from clawdforge.errors import BusyError, ConflictError, InputError, NotFoundError
@@ -32,6 +34,15 @@ class TurnHandle:
     session_id: str
     begun: asyncio.Future[Begin]
     outcome: asyncio.Future[TurnOutcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnAnswer:
+    """What is told to whoever waited for a turn."""
+
+    outcome: TurnOutcome
+    events: Sequence[Mapping[str, Any]] = field(repr=False)
+    """As 0.2 names them, see `core.sdk_events`."""
 
 
 class Turns:
@@ -110,6 +121,11 @@ class Turns:
             )
 
         return self._submitted(actor, session, wanted.idempotency_key, request)
+
+    async def answer(self, handle: TurnHandle) -> TurnAnswer:
+        """Wait for the turn's end; who stops waiting does not end it."""
+        outcome = await asyncio.shield(handle.outcome)
+        return TurnAnswer(outcome=outcome, events=sdk_events(outcome.bodies))
 
     async def cancel(self, session_id: str, *, who: Caller) -> int | None:
         """Stop the running turn; its number once it has really ended. None: none ran."""

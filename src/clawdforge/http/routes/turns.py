@@ -7,11 +7,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from clawdforge.core.options import NewTurn
-from clawdforge.core.sdk_events import sdk_events
-from clawdforge.core.session_io import TurnOutcome
 from clawdforge.core.session_records import TurnState
 from clawdforge.gateway.caller import Caller
-from clawdforge.gateway.sessions.turns import TurnHandle
+from clawdforge.gateway.sessions.turns import TurnAnswer, TurnHandle
 from clawdforge.http.parameters import idempotency_key, last_event_id, wants_events
 from clawdforge.http.routes.documented import errors
 from clawdforge.http.rows import one_turn, turn_row
@@ -72,7 +70,7 @@ async def turn(request: Request, session_id: str, body: TurnBody, who: Who, key:
     if not body.wait:
         begin = await asyncio.shield(handle.begun)
         return _accepted(session_id, begin.turn)
-    return _reply(session_id, await asyncio.shield(handle.outcome))
+    return _reply(session_id, await its.turns.answer(handle))
 
 
 @router.get(
@@ -172,14 +170,15 @@ def _accepted(session_id: str, number: int) -> Response:
     return JSONResponse({**body, "url": url}, 202, {"Location": url})
 
 
-def _reply(session_id: str, outcome: TurnOutcome) -> Response:
+def _reply(session_id: str, answer: TurnAnswer) -> Response:
+    outcome = answer.outcome
     if outcome.state in {TurnState.DONE, TurnState.CANCELLED}:
         return JSONResponse(
             {
                 "ok": True,
                 "session_id": session_id,
                 "turn_index": outcome.turn,
-                "events": sdk_events(outcome.bodies),
+                "events": answer.events,
                 "stop_reason": outcome.stop_reason,
                 "duration_ms": outcome.duration_ms,
             }
