@@ -8,10 +8,9 @@ thought, plan, tool call or question outside a turn, and ends with the next prom
 adapter tells what it has cost, or with the process. For a caller, quiet is its end, too.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
-from clawdforge.agents.acp.asking import Asking, refusing, reply
+from clawdforge.agents.acp.asking import reply
 from clawdforge.agents.acp.calls import Calls
 from clawdforge.agents.acp.opening import (
     CLAUDE,
@@ -23,39 +22,13 @@ from clawdforge.agents.acp.opening import (
     opening,
     prompt_blocks,
 )
+from clawdforge.agents.acp.turns import Turns
 from clawdforge.agents.driver import Caps, Decision, SessionSpec, SettingName
-from clawdforge.core.events import (
-    Ask,
-    AskWithdrawn,
-    Context,
-    Event,
-    Note,
-    Plan,
-    Ready,
-    Retry,
-    Stop,
-    Text,
-    Thought,
-    ToolCall,
-    TurnEnded,
-    TurnStarted,
-    Unknown,
-)
+from clawdforge.core.events import Context, Event, Note, Ready, TurnEnded, Unknown
 from clawdforge.wire import jsonrpc
-from clawdforge.wire.acp import UNKNOWN_SESSION, Updates, failure_kind, failure_text, stop_of
 from clawdforge.wire.jsonrpc import Answer, Failure, Notification, Request
 
-_WORK = (Text, Thought, ToolCall, Plan, Ask)
-"""Events that only a turn has."""
 _DULL = {"_auth/status_update"}
-
-
-@dataclass(slots=True, kw_only=True)
-class _Turn:
-    turn_id: str
-    text: str
-    sent: bool = False
-    cancelled: bool = False
 
 
 class Conversation:
@@ -71,8 +44,6 @@ class Conversation:
         """Lines and messages that made no sense."""
         self.version: str | None = None
         """What the agent that was greeted told."""
-        self.ended_by_agent = False
-        """The agent has lost the session: its process is of no use any more."""
         self._flavour = flavour
         self._auth_method = auth_method
         self._spec: SessionSpec | None = None
@@ -80,14 +51,9 @@ class Conversation:
         self._refused: OpeningError | None = None
         self._is_done = False
         self._is_new = True
-        self._updates = Updates()
-        self._turn: _Turn | None = None
-        self._by_itself = False
         self._calls = Calls()
+        self._turns = Turns(self._calls)
         self._outcomes: dict[int, Failure | None] = {}
-        self._asking = Asking()
-        self._retries = 0
-        self._events: list[Event] = []
 
     # What the driver looks at
 
@@ -118,7 +84,12 @@ class Conversation:
     @property
     def has_open_turn(self) -> bool:
         """Whether a prompt waits for its end."""
-        return self._turn is not None
+        return self._turns.is_open
+
+    @property
+    def ended_by_agent(self) -> bool:
+        """The agent has lost the session: its process is of no use any more."""
+        return self._turns.session_lost
 
     def take_out(self) -> bytes:
         """What is to be sent to the agent."""
@@ -126,7 +97,7 @@ class Conversation:
 
     def take_events(self) -> list[Event]:
         """What happened."""
-        events, self._events = self._events, []
+        events, self._turns.events = self._turns.events, []
         return events
 
     # What the driver does
@@ -157,28 +128,19 @@ class Conversation:
 
     def prompt(self, turn_id: str, text: str) -> None:
         """A prompt; it waits until there is a session."""
-        self._turn = _Turn(turn_id=turn_id, text=text)
+        self._turns.expect(turn_id, text)
         if self._refused is not None:
-            self._fail(self._refused.reason, str(self._refused))
+            self._turns.fail(self._refused.reason, str(self._refused))
         elif self._opened is not None:
-            self._send_prompt()
+            self._send_prompt(self._opened)
 
     def cancel(self, turn_id: str) -> None:
         """Stop working on that turn."""
-        turn = self._turn
-        if turn is None or turn.turn_id != turn_id:
-            return
-        if not turn.sent:
-            self._end(TurnEnded(turn_id=turn_id, stop=Stop.CANCELLED))
-            return
-        turn.cancelled = True
-        # First, so that the agent takes the answers that follow for what they are.
-        self._calls.say(jsonrpc.notification("session/cancel", {"sessionId": self._session_id}))
-        self._withdraw()
+        self._turns.cancel(turn_id, self._opened.session_id if self._opened else None)
 
     def answer(self, ask_id: str, decision: Decision) -> None:
         """Answer a question."""
-        self._calls.say(self._asking.answer(ask_id, decision))
+        self._turns.answer(ask_id, decision)
 
     def set(self, key: SettingName, value: str) -> int | None:
         """Change a setting; the number to ask `outcome` for, None when there is nothing to set."""
@@ -189,8 +151,9 @@ class Conversation:
         def done(message: Answer | Failure) -> None:
             self._outcomes[number] = message if isinstance(message, Failure) else None
             if isinstance(message, Answer):
-                self._events += self._updates.changes(message.result)
-                self._events += self._updates.change(key, value)
+                updates = self._turns.updates
+                self._turns.events += updates.changes(message.result)
+                self._turns.events += updates.change(key, value)
 
         number = self._calls.call(knob.method, knob.params(self._session_id, value), done)
         return number
@@ -206,7 +169,7 @@ class Conversation:
     def take_leave(self) -> None:
         """The conversation is given up: the agent need not keep it."""
         opened, spec = self._opened, self._spec
-        if opened is None or spec is None or spec.kept or self._turn is not None:
+        if opened is None or spec is None or spec.kept or self._turns.is_open:
             return
         for method in ("delete", "close"):
             if method in opened.agent.offers:
@@ -217,11 +180,7 @@ class Conversation:
 
     def lost(self) -> list[TurnEnded]:
         """The process ended: how the turns end that were still open."""
-        ends = [TurnEnded(turn_id=None, stop=Stop.LOST)] if self._by_itself else []
-        if self._turn is not None:
-            ends.append(TurnEnded(turn_id=self._turn.turn_id, stop=Stop.LOST))
-        self._by_itself, self._turn = False, None
-        return ends
+        return self._turns.lost()
 
     def feed(self, line: bytes) -> list[Event]:
         """The events of one line."""
@@ -243,13 +202,12 @@ class Conversation:
                 self._updated(params)
             case Notification(method="$/cancel_request", params=params):
                 if (number := params.get("requestId")) is not None:
-                    self._withdraw(number)
+                    self._turns.withdraw(number)
             case Notification(method="_session/retrying"):
-                self._retries += 1
-                self._events.append(Retry(attempt=self._retries))
+                self._turns.retry()
             case Notification(method=method, params=params):
                 if method not in _DULL:
-                    self._events.append(Unknown(raw={"method": method, "params": params}))
+                    self._turns.events.append(Unknown(raw={"method": method, "params": params}))
             case Request(method="session/request_permission"):
                 self._permission(message)
             case Request(id=number, method=method):
@@ -261,68 +219,39 @@ class Conversation:
     def _updated(self, params: Any) -> None:
         update = params.get("update")
         if not isinstance(update, dict):
-            self._events.append(Unknown(raw={"method": "session/update", "params": params}))
+            self._turns.events.append(Unknown(raw={"method": "session/update", "params": params}))
             return
         if self._opened is None:  # a replay of what was before, and settings that are told again
-            events = self._updates.feed(update)
-            self._events += (event for event in events if isinstance(event, Context))
+            events = self._turns.updates.feed(update)
+            self._turns.events += (event for event in events if isinstance(event, Context))
         elif params.get("sessionId", self._session_id) != self._session_id:
-            self._events.append(Unknown(raw={"method": "session/update", "params": params}))
+            self._turns.events.append(Unknown(raw={"method": "session/update", "params": params}))
         else:
-            for event in self._updates.feed(update):
-                self._tell(event)
-            self._notice_end(update)
-
-    def _tell(self, event: Event) -> None:
-        """An event of a turn: outside of one the agent has begun its own."""
-        idle = self._turn is None or not self._turn.sent
-        if isinstance(event, _WORK) and idle and not self._by_itself:
-            self._by_itself = True
-            self._events.append(TurnStarted(turn_id=None))
-        self._events.append(event)
-
-    def _notice_end(self, update: dict[str, Any]) -> None:
-        """Claude's adapter tells at the end of each turn who began it, and what it has cost."""
-        match update:
-            case {"sessionUpdate": "usage_update", "_meta": {"_claude/origin": {"kind": kind}}}:
-                if self._by_itself and kind != "human":
-                    self._end_own()
+            for event in self._turns.updates.feed(update):
+                self._turns.tell(event)
+            self._turns.notice_end(update)
 
     def _permission(self, request: Request) -> None:
-        *patches, ask = self._updates.asked(self._asking.new_id(), request.params)
-        assert isinstance(ask, Ask)
-        turn = self._turn
-        if self._opened is None or (turn is not None and turn.cancelled):
+        if self._opened is None or self._spec is None:
             self._calls.say(reply(request.id, None))
-            return
-        for patch in patches:
-            self._tell(patch)
-        if self._spec is not None and self._spec.asks:
-            self._asking.add(request.id, ask)
-            self._tell(ask)
         else:
-            self._calls.say(reply(request.id, refusing(ask)))
-
-    def _withdraw(self, number: object = None) -> None:
-        for ask_id, line in self._asking.withdraw(number=number):
-            self._calls.say(line)
-            self._events.append(AskWithdrawn(ask_id=ask_id))
+            self._turns.permission(request, asks=self._spec.asks)
 
     # Opening
 
     def _is_refused(self, refusal: OpeningError) -> None:
         self._refused = refusal
-        self._fail(refusal.reason, str(refusal))
+        self._turns.fail(refusal.reason, str(refusal))
 
     def _is_open(self, opened: Opened) -> None:
         assert self._spec is not None
         self._opened = opened
         if opened.agent.flavour == CLAUDE and self._spec.resume_id is not None:
-            self._updates.spent_before = self._spec.spent_microusd
+            self._turns.updates.spent_before = self._spec.spent_microusd
         for answer in opened.answers:
-            self._updates.adopt(answer)
+            self._turns.updates.adopt(answer)
         model, mode = opened.knobs.get("model"), opened.knobs.get("mode")
-        self._events.append(
+        self._turns.events.append(
             Ready(
                 version=opened.agent.version,
                 agent_session_id=opened.session_id,
@@ -332,9 +261,8 @@ class Conversation:
         )
         for name in left_out(self._spec, opened.agent):
             text = f"{name}: the agent reaches no MCP servers over http"
-            self._events.append(Note(kind="mcp_unavailable", text=text))
-        if self._turn is not None:
-            self._send_prompt()
+            self._turns.events.append(Note(kind="mcp_unavailable", text=text))
+        self._send_prompt(opened)
 
     def _introduced(self, agent: Agent) -> None:
         self.version = agent.version
@@ -348,73 +276,11 @@ class Conversation:
         assert self._opened is not None
         return self._opened.session_id
 
-    # Turns
-
-    def _send_prompt(self) -> None:
-        turn, opened, spec = self._turn, self._opened, self._spec
-        assert turn is not None
-        assert opened is not None
-        assert spec is not None
-        if self._by_itself:
-            self._end_own()
-        self._updates.begin_turn()
-        self._retries = 0
-        turn.sent = True
-        blocks = (
-            prompt_blocks(turn.text, spec, opened.agent)
-            if self._is_new
-            else [{"type": "text", "text": turn.text}]
-        )
+    def _send_prompt(self, opened: Opened) -> None:
+        assert self._spec is not None
+        text = self._turns.text
+        if text is None:
+            return
+        blocks = prompt_blocks(text, self._spec, opened.agent) if self._is_new else None
         self._is_new = False
-        self._events.append(TurnStarted(turn_id=turn.turn_id))
-        params = {"sessionId": opened.session_id, "prompt": blocks}
-        self._calls.call("session/prompt", params, self._prompted)
-
-    def _prompted(self, message: Answer | Failure) -> None:
-        turn = self._turn
-        if turn is None:
-            return
-        result = message.result if isinstance(message, Answer) else None
-        reason = result.get("stopReason") if isinstance(result, dict) else None
-        if turn.cancelled:
-            stop = Stop.CANCELLED
-        elif isinstance(message, Answer):
-            stop = stop_of(reason)
-        elif message.code == jsonrpc.REQUEST_CANCELLED:
-            stop = Stop.CANCELLED
-        else:
-            self._fail(*_failed(message))
-            self.ended_by_agent = message.code == UNKNOWN_SESSION
-            return
-        self._end(
-            TurnEnded(
-                turn_id=turn.turn_id,
-                stop=stop,
-                reason=reason if isinstance(reason, str) else None,
-                usage=self._updates.usage(result),
-                total_cost_microusd=self._updates.cost_microusd,
-            )
-        )
-
-    def _fail(self, reason: str, text: str) -> None:
-        if self._turn is not None:
-            turn_id = self._turn.turn_id
-            self._end(TurnEnded(turn_id=turn_id, stop=Stop.FAILED, reason=reason, text=text))
-
-    def _end(self, end: TurnEnded) -> None:
-        self._withdraw()
-        self._turn = None
-        self._events.append(end)
-
-    def _end_own(self) -> None:
-        self._by_itself = False
-        cost = self._updates.cost_microusd
-        self._events.append(TurnEnded(turn_id=None, stop=Stop.DONE, total_cost_microusd=cost))
-
-
-def _failed(message: Failure) -> tuple[str, str]:
-    """Reason and text of a prompt that the agent answered with an error."""
-    text = failure_text(message.message, message.data)
-    if message.code == UNKNOWN_SESSION:
-        return "session_lost", f"the agent does not know this conversation any more: {text}"
-    return failure_kind(message.data) or "error", text
+        self._turns.begin(opened, blocks)
