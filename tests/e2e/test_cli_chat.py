@@ -463,6 +463,19 @@ def test_sessions_are_listed_shown_and_closed(cli: Shell, client: Client) -> Non
     assert session.state().closed_at is not None
 
 
+def test_a_closed_session_is_opened_again_and_forked(cli: Shell, client: Client) -> None:
+    session = client.create_session()
+    session.turn("/remember teal")
+    session.close()
+    assert session.id in cli("sessions", "resume", session.id).stderr
+    copy = cli("sessions", "fork", session.id).stdout.strip()
+    assert copy != session.id
+    assert "teal" in client.session(copy).turn("/recall").text()
+    assert cli.json("sessions", "fork", session.id)["forked_from"] == session.id
+    started = client.session(copy).start_turn("/recall")
+    assert (started.turn_index, started.state) == (2, "running")
+
+
 def test_events_are_printed_and_followed(cli: Shell, client: Client) -> None:
     session = client.create_session()
     session.turn("/stream 3")

@@ -653,6 +653,22 @@ def test_other_things_that_a_session_can_do(stage: Stage, play: Play) -> None:
     assert stage.bodies[2] == {"meta": {"a": 1}}
 
 
+def test_a_turn_is_started_and_left_to_itself(stage: Stage, play: Play) -> None:
+    url = "/sessions/s-1/turns/3"
+    begun = {"ok": True, "session_id": "s-1", "turn_index": 3, "state": "running", "url": url}
+    stage.on("POST /sessions/s-1/turn", begun, 202)
+
+    async def flow(client: Any) -> None:
+        session = client.session("s-1")
+        started = await of(session.start_turn("hi", timeout_secs=9))
+        assert (started.turn_index, started.url) == (3, url)
+        with pytest.raises(RequestError):
+            await of(session.start_turn(" "))
+
+    play(stage.url, flow)
+    assert stage.bodies[0] == {"prompt": "hi", "timeout_secs": 9, "wait": False}
+
+
 # --- streams ----------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """`clawdforge sessions`: the conversations of an app, what happened in them, and their end."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from clawdforge.cli.connection import AS_JSON, DATA_DIR, URL, connected
 
 if TYPE_CHECKING:
-    from clawdforge.client import Client, Session, SessionInfo, TurnInfo
+    from clawdforge.client import Client, Session
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -46,6 +47,7 @@ def list_sessions(
 ) -> None:
     """List the latest sessions of your app, newest first."""
     from clawdforge.cli.screen import print_json, print_table, stderr
+    from clawdforge.cli.session_rows import session_row
 
     with connected(url, data_dir) as client:
         page = client.list_sessions(include_closed=not only_open, limit=limit, before=before)
@@ -56,7 +58,7 @@ def list_sessions(
         stderr().print("No sessions yet. Try: clawdforge chat")
         return
     columns = ("MADE", "STATE", "AGENT", "MODEL", "TURNS", "LAST TURN", "COST", "SESSION")
-    print_table(columns, map(_row, page.sessions))
+    print_table(columns, map(session_row, page.sessions))
     if page.next:
         stderr().print(f"More: clawdforge sessions list --limit {limit} --before {page.next}")
 
@@ -67,13 +69,14 @@ def show_session(
 ) -> None:
     """Show everything about one session, but nothing of what was said in it."""
     from clawdforge.cli.screen import print_facts, print_json
+    from clawdforge.cli.session_rows import session_facts
 
     with connected(url, data_dir) as client:
         info = _found(client, session).state()
     if as_json:
         print_json(info)
     else:
-        print_facts(_details(info))
+        print_facts(session_facts(info))
 
 
 @app.command("turns")
@@ -96,18 +99,19 @@ def turns(
 ) -> None:
     """List the turns of a session, newest first, or show one and what the agent said in it."""
     from clawdforge.cli.screen import print_json, print_table
+    from clawdforge.cli.session_rows import show_turn, turn_row
 
     with connected(url, data_dir) as client:
         found = _found(client, session)
         if number is not None:
-            _show_turn(found.get_turn(number), as_json=as_json)
+            show_turn(found.get_turn(number), as_json=as_json)
             return
         page = found.turns(limit=limit, before=before)
     if as_json:
         print_json(page)
         return
     columns = ("TURN", "WHEN", "STATE", "BY", "TOOK", "WAITED", "TOKENS", "COST", "ERROR")
-    print_table(columns, map(_turn_row, page.turns), folded="ERROR")
+    print_table(columns, map(turn_row, page.turns), folded="ERROR")
 
 
 @app.command("events")
@@ -193,118 +197,41 @@ def close(
         stderr().print(f"Closed {found.id}.", markup=False)
 
 
+@app.command("resume")
+def resume(
+    session: SESSION, as_json: AS_JSON = False, url: URL = None, data_dir: DATA_DIR = None
+) -> None:
+    """Open a closed session again, where its agent can go on with the conversation."""
+    from clawdforge.cli.screen import print_json, stderr
+
+    with connected(url, data_dir) as client:
+        info = _found(client, session).resume()
+    if as_json:
+        print_json(info)
+    else:
+        hint = f"clawdforge chat --session {info.session_id}"
+        stderr().print(f"{info.session_id} is open. To talk: {hint}", markup=False)
+
+
+@app.command("fork")
+def fork(
+    session: SESSION, as_json: AS_JSON = False, url: URL = None, data_dir: DATA_DIR = None
+) -> None:
+    """Make a new session that goes on with a copy of this one's conversation and folder."""
+    from clawdforge.cli.screen import print_json, stderr
+
+    with connected(url, data_dir) as client:
+        made = _found(client, session).fork()
+        info = made.state()
+    if as_json:
+        print_json(info)
+        return
+    sys.stdout.write(made.id + "\n")
+    sys.stdout.flush()
+    stderr().print(f"To talk in the copy: clawdforge chat --session {made.id}", markup=False)
+
+
 def _found(client: "Client", given: str) -> "Session":
     from clawdforge.cli.ids import session_id
 
     return client.session(session_id(client, given))
-
-
-def _row(info: "SessionInfo") -> tuple[str, ...]:
-    from clawdforge.cli.screen import ago, cost
-
-    state = info.state or ("open" if info.closed_at is None else "closed")
-    if info.pending_permissions:
-        state += ", asks"
-    return (
-        ago(info.created_at),
-        state,
-        info.agent,
-        info.model or "-",
-        str(info.turn_count),
-        ago(info.last_turn_at),
-        cost(info.usage.cost_microusd),
-        info.session_id,
-    )
-
-
-def _details(info: "SessionInfo") -> tuple[tuple[str, object], ...]:
-    from clawdforge.cli.screen import cost, in_short, moment
-
-    usage = info.usage
-    context = None
-    if usage.context_used is not None:
-        context = f"{usage.context_used:,} of {usage.context_size or '?'} tokens"
-    options = {f"  {name}": in_short(value) for name, value in info.options.items() if value}
-    return (
-        ("session", info.session_id),
-        ("state", info.state),
-        ("agent", info.agent),
-        ("model", info.model),
-        ("app", info.app_name),
-        ("made", moment(info.created_at)),
-        ("last turn", moment(info.last_turn_at)),
-        ("closed", moment(info.closed_at)),
-        ("agent runs", "yes" if info.live else "no"),
-        ("turns", str(info.turn_count)),
-        ("running turn", info.turn),
-        ("asks", f"{info.pending_permissions} questions" if info.pending_permissions else None),
-        ("events", info.last_seq),
-        ("forked from", info.forked_from),
-        ("meta", in_short(info.meta) if info.meta else None),
-        *options.items(),
-        ("tokens in", usage.input_tokens),
-        ("tokens out", usage.output_tokens),
-        ("context", context),
-        ("cost", cost(usage.cost_microusd)),
-    )
-
-
-def _turn_row(turn: "TurnInfo") -> tuple[str, ...]:
-    from clawdforge.cli.screen import ago, cost, duration, tokens
-
-    return (
-        str(turn.turn_index),
-        ago(turn.started_at),
-        turn.state,
-        turn.origin,
-        duration(turn.duration_ms),
-        duration(turn.waited_ms),
-        tokens(turn.usage),
-        cost(turn.usage.cost_microusd),
-        turn.error or "-",
-    )
-
-
-def _show_turn(turn: "TurnInfo", *, as_json: bool) -> None:
-    from clawdforge.cli.screen import (
-        cost,
-        duration,
-        harmless,
-        in_short,
-        moment,
-        one_line,
-        print_facts,
-        print_json,
-        size,
-        stdout,
-    )
-
-    if as_json:
-        print_json(turn)
-        return
-    print_facts(
-        (
-            ("turn", turn.turn_index),
-            ("state", turn.state),
-            ("error", turn.error),
-            ("stop reason", turn.stop_reason),
-            ("begun by", turn.origin),
-            ("model", turn.model),
-            ("started", moment(turn.started_at)),
-            ("duration", duration(turn.duration_ms)),
-            ("waited", duration(turn.waited_ms) if turn.waited_ms else None),
-            ("prompt", size(turn.prompt_bytes)),
-            ("tokens in", turn.usage.input_tokens),
-            ("tokens out", turn.usage.output_tokens),
-            ("cost", cost(turn.usage.cost_microusd)),
-        )
-    )
-    screen = stdout()
-    for event in turn.events:
-        match event:
-            case {"type": "text", "content": str(text)}:
-                screen.print(f"\n{harmless(text)}", markup=False)
-            case {"type": "thinking", "content": str(text)}:
-                screen.print(f"\n{harmless(text)}", markup=False, style="dim")
-            case {"type": "tool_call", "name": str(name), "args": args}:
-                screen.print(f"\n• {one_line(name)} {in_short(args)}", markup=False, style="cyan")

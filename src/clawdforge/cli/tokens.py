@@ -1,12 +1,15 @@
 """`clawdforge token`: the apps that may call, and their tokens."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from clawdforge.cli.connection import AS_JSON, DATA_DIR, URL, connected
 from clawdforge.errors import InputError
+
+if TYPE_CHECKING:
+    from clawdforge.wire.forge_sessions import PolicyMode
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +35,15 @@ def create(
             "--scope", metavar="SCOPE", help="What it may do. Repeatable. Default: run agents."
         ),
     ] = None,
+    permissions: Annotated[
+        str | None,
+        typer.Option(
+            "--permissions",
+            metavar="MODE",
+            help="What agents may do for it: deny, allow-reads, ask or allow-all. "
+            "Default: as the server is set.",
+        ),
+    ] = None,
     as_json: AS_JSON = False,
     url: URL = None,
     data_dir: DATA_DIR = None,
@@ -40,7 +52,9 @@ def create(
     from clawdforge.cli.screen import print_json, stderr
 
     with connected(url, data_dir) as client:
-        made = client.create_token(name, cidrs or (), scopes or None)
+        made = client.create_token(
+            name, cidrs or (), scopes or None, permissions=cast("PolicyMode | None", permissions)
+        )
     if as_json:
         told = {"name": made.name, "token": made.token, "ip_cidrs": made.ip_cidrs}
         print_json(told | {"scopes": made.scopes})

@@ -202,10 +202,15 @@ class AsyncClient:
         )
 
     async def create_token(
-        self, name: str, ip_cidrs: Iterable[str] = (), scopes: Iterable[str] | None = None
+        self,
+        name: str,
+        ip_cidrs: Iterable[str] = (),
+        scopes: Iterable[str] | None = None,
+        *,
+        permissions: PolicyMode | dict[str, Any] | None = None,
     ) -> AppToken:
         """See `Client.create_token`."""
-        return await self._connection.send(calls.create_token(name, ip_cidrs, scopes))
+        return await self._connection.send(calls.create_token(name, ip_cidrs, scopes, permissions))
 
     async def list_tokens(self) -> tuple[TokenInfo, ...]:
         """See `Client.list_tokens`."""

@@ -24,6 +24,7 @@ from clawdforge.wire.forge_sessions import (
     PolicyMode,
     SessionInfo,
     SessionReply,
+    StartedTurn,
     TurnInfo,
     TurnPage,
 )
@@ -117,6 +118,25 @@ class AsyncSession:
         )
         following = Following(self._id, turn=call)
         return AsyncTurnStream(self._connection, following, self._state, on_permission)
+
+    async def start_turn(
+        self,
+        prompt: str,
+        *,
+        files: Iterable[str | FileToken] = (),
+        timeout_secs: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> StartedTurn:
+        """See `Session.start_turn`."""
+        self._state.check_open()
+        call = calls.start_turn(
+            self._id,
+            prompt,
+            files=files,
+            timeout_secs=timeout_secs,
+            idempotency_key=idempotency_key,
+        )
+        return await self._connection.send(call)
 
     def events(self, after: int = 0) -> AsyncEventStream:
         """See `Session.events`."""

@@ -7,13 +7,14 @@ from typing import Any, Literal, NoReturn, Self
 import httpx
 
 from clawdforge.client import arguments, calls, session_calls
+from clawdforge.client.blocking_admin import AdminCalls
 from clawdforge.client.blocking_connection import Connection
 from clawdforge.client.blocking_session import Session
-from clawdforge.client.results import AppToken, FileToken, RunResult
+from clawdforge.client.results import FileToken, RunResult
 from clawdforge.client.target import aim
 from clawdforge.client.upload import Source, opened
 from clawdforge.core.names import Effort, SystemMode
-from clawdforge.wire.forge import AgentInfo, Health, Ready, RunInfo, RunPage, TokenInfo
+from clawdforge.wire.forge import AgentInfo, Health, Ready, RunInfo, RunPage
 from clawdforge.wire.forge_sessions import (
     PermissionInfo,
     Policy,
@@ -24,7 +25,7 @@ from clawdforge.wire.forge_sessions import (
 )
 
 
-class Client:
+class Client(AdminCalls):
     """Talks to a clawdforge server. Threads may share one.
 
         with Client() as client:
@@ -297,33 +298,6 @@ class Client:
                 args=args,
             )
         )
-
-    def create_token(
-        self, name: str, ip_cidrs: Iterable[str] = (), scopes: Iterable[str] | None = None
-    ) -> AppToken:
-        """Make an app and its token, which is never told again. Needs the admin token.
-
-        Args:
-            name: 1 to 64 of a-z, 0-9, `_` and `-`.
-            ip_cidrs: Networks the app may call from; none: wherever the server allows.
-            scopes: What the app may do; None: the server's default.
-
-        Raises:
-            ConflictError: there is an app of that name.
-        """
-        return self._connection.send(calls.create_token(name, ip_cidrs, scopes))
-
-    def list_tokens(self) -> tuple[TokenInfo, ...]:
-        """The apps, without their tokens. Needs the admin token."""
-        return self._connection.send(calls.list_tokens())
-
-    def revoke_token(self, name: str) -> None:
-        """Take an app's token away, at once. Needs the admin token.
-
-        Raises:
-            NotFoundError: there is no app of that name.
-        """
-        self._connection.send(calls.revoke_token(name))
 
     def close(self) -> None:
         """Close the connections; sessions stay open on the server. Again: nothing happens."""

@@ -20,6 +20,7 @@ from clawdforge.wire.forge_sessions import (
     PolicyMode,
     SessionInfo,
     SessionReply,
+    StartedTurn,
     TurnInfo,
     TurnPage,
 )
@@ -141,6 +142,32 @@ class Session:
         )
         following = Following(self._id, turn=call)
         return TurnStream(self._connection, following, self._state, on_permission)
+
+    def start_turn(
+        self,
+        prompt: str,
+        *,
+        files: Iterable[str | FileToken] = (),
+        timeout_secs: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> StartedTurn:
+        """Say something and wait only until the agent has it. Arguments: see `turn`.
+
+        What comes of it: `get_turn` with the turn's number, or `events`.
+
+        Raises:
+            RequestError: an argument cannot be right; nothing was sent.
+            ClosedSession: the session was closed; nothing was sent.
+        """
+        self._state.check_open()
+        call = calls.start_turn(
+            self._id,
+            prompt,
+            files=files,
+            timeout_secs=timeout_secs,
+            idempotency_key=idempotency_key,
+        )
+        return self._connection.send(call)
 
     def events(self, after: int = 0) -> EventStream:
         """All events after number `after`, then new ones as they happen, until it is closed."""

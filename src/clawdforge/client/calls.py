@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from clawdforge.client import arguments, replies
 from clawdforge.client.replies import Reply
@@ -123,7 +123,10 @@ def agents() -> Call[tuple[forge.AgentInfo, ...]]:
 
 
 def create_token(
-    name: str, ip_cidrs: Iterable[str], scopes: Iterable[str] | None
+    name: str,
+    ip_cidrs: Iterable[str],
+    scopes: Iterable[str] | None,
+    permissions: str | dict[str, Any] | None,
 ) -> Call[AppToken]:
     """`POST /admin/tokens`."""
     asked = None if scopes is None else tuple(arguments.several(scopes))
@@ -132,6 +135,7 @@ def create_token(
         name=arguments.app_name(name),
         ip_cidrs=tuple(arguments.several(ip_cidrs)),
         scopes=asked,
+        permissions=permissions,
     )
     return Call(
         method="POST",

@@ -61,8 +61,8 @@ def turn_index(headers: Mapping[str, str]) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
 
 
-def decoded(reply: Reply, kind: type[T]) -> T:
-    """The value that a 200 carries.
+def decoded(reply: Reply, kind: type[T], status: int = HTTPStatus.OK) -> T:
+    """The value that a reply of that status carries.
 
     Raises:
         ApiError: the status is not a success; the branch follows from it.
@@ -70,7 +70,7 @@ def decoded(reply: Reply, kind: type[T]) -> T:
     """
     if not 200 <= reply.status < 300:
         raise refusal(reply)
-    problem = reply.problem if reply.status == HTTPStatus.OK else "200 was expected"
+    problem = reply.problem if reply.status == status else f"{int(status)} was expected"
     if problem is None:
         try:
             return forge_json.decode(reply.body, kind)

@@ -125,6 +125,32 @@ def turn(
     )
 
 
+def start_turn(
+    session_id: str,
+    prompt: str,
+    *,
+    files: Iterable[str | FileToken],
+    timeout_secs: int | None,
+    idempotency_key: str | None,
+) -> Call[wire.StartedTurn]:
+    """`POST /sessions/{id}/turn` with `wait` false."""
+    body = arguments.encode(
+        wire.TurnRequest,
+        prompt=arguments.prompt(prompt),
+        files=arguments.files(files),
+        timeout_secs=timeout_secs,
+        wait=False,
+    )
+    return Call(
+        method="POST",
+        path=_path(session_id, "/turn"),
+        body=body,
+        headers=_key(idempotency_key),
+        timeout_secs=patience_secs(timeout_secs),  # those before it in the session come first
+        decode=partial(session_replies.acknowledged, kind=wire.StartedTurn, status=202),
+    )
+
+
 def turns(session_id: str, limit: int | None, before: int | None) -> Call[wire.TurnPage]:
     """`GET /sessions/{id}/turns`."""
     start = None if before is None else str(arguments.natural(before, "before"))

@@ -10,12 +10,18 @@ from clawdforge.client.results import TurnResult
 from clawdforge.wire import forge_events, forge_json, forge_sessions
 from clawdforge.wire.forge_json import MalformedError
 
-S = TypeVar("S", forge_sessions.SessionReply, forge_sessions.ClosedReply, forge_sessions.Cancelled)
+S = TypeVar(
+    "S",
+    forge_sessions.SessionReply,
+    forge_sessions.ClosedReply,
+    forge_sessions.StartedTurn,
+    forge_sessions.Cancelled,
+)
 
 
-def acknowledged(reply: Reply, kind: type[S]) -> S:
+def acknowledged(reply: Reply, kind: type[S], status: int = HTTPStatus.OK) -> S:
     """Decode an answer that has to say `ok`."""
-    value = replies.decoded(reply, kind)
+    value = replies.decoded(reply, kind, status)
     replies.must_be_ok(reply, value.ok)
     return value
 

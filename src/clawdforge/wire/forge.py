@@ -41,6 +41,7 @@ class TokenRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     name: str
     ip_cidrs: tuple[NotBlank, ...] = ()
     scopes: tuple[NotBlank, ...] | None = None
+    permissions: str | dict[str, Any] | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

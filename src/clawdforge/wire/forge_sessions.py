@@ -91,6 +91,7 @@ class TurnRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     prompt: NotBlank
     files: tuple[FileTokenText, ...] | None = None
     timeout_secs: Positive | None = None
+    wait: bool = True
 
 
 class ForkRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -235,6 +236,17 @@ class TurnPage(msgspec.Struct, frozen=True, kw_only=True):
     turns: tuple[TurnInfo, ...]
     count: int
     next: int | None = None
+
+
+class StartedTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of a turn that nobody waits for: its number, to ask with for what came of it."""
+
+    ok: bool
+    session_id: str
+    turn_index: int
+    state: str
+    url: str
+    """The path of the turn on the server."""
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
