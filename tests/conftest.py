@@ -35,6 +35,7 @@ SERVER_THREAD = "clawdforge-server"
 SETTLE_SECS = 2.0
 """How long what a test used may take to go away after it."""
 PR_SET_CHILD_SUBREAPER = 36
+PROC_READERS = {"stat", "owner", "all_pids", "arguments", "_link", "_namespace_pids"}
 LINUX = sys.platform == "linux"
 OPEN_FILES = Path("/proc/self/fd" if LINUX else "/dev/fd")
 
@@ -102,6 +103,8 @@ def blocking_detector() -> BlockBuster:
         function.can_block_in("clawdforge/agents/plugins.py", {"find_plugin", "plugin_names"})
         # A look along PATH for the agent's program, once a conversation: cached directory entries.
         function.can_block_in("clawdforge/agents/catalog.py", "_find")
+        # /proc is memory, no disk.
+        function.can_block_in("clawdforge/monitor/sources/procfs.py", PROC_READERS)
         # Starting a program waits for its exec, in asyncio itself.
         function.can_block_in("asyncio/base_events.py", "subprocess_exec")
     return detector

@@ -1,0 +1,1 @@
+"""Where the monitor looks by itself: processes, tmux, git, and Claude Code's own files."""
