@@ -14,6 +14,7 @@ from clawdforge.cli import (
     demo,
     doctor,
     faults,
+    hooks,
     permissions,
     run,
     runs,
@@ -96,6 +97,7 @@ app.command("deny", rich_help_panel=USE)(permissions.deny)
 app.command("agents", rich_help_panel=USE)(agents.agents)
 app.add_typer(runs.app, name="runs", rich_help_panel=USE)
 app.add_typer(tokens.app, name="token", rich_help_panel=MANAGE)
+app.add_typer(hooks.app, name="hooks", rich_help_panel=MANAGE)
 app.command("config", rich_help_panel=MANAGE)(config.config)
 
 

@@ -1,0 +1,171 @@
+"""`clawdforge hooks`: let Claude Code report to the monitor what it does."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clawdforge.cli.connection import AS_JSON, DATA_DIR
+
+if TYPE_CHECKING:
+    from clawdforge.monitor.hooks.building import Form
+    from clawdforge.monitor.hooks.install import Change, Standing
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Let Claude Code report to the monitor: put its hooks in, take them out, look at them.",
+)
+DRY_RUN = Annotated[
+    bool, typer.Option("--dry-run", metavar="", help="Show what would change, and change nothing.")
+]
+
+
+@app.command()
+def install(
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--form",
+            metavar="FORM",
+            help="What the client is: native, shell or python. Default: the fastest that works.",
+        ),
+    ] = None,
+    dry_run: DRY_RUN = False,
+    as_json: AS_JSON = False,
+    data_dir: DATA_DIR = None,
+) -> None:
+    """Put hooks and a status line into Claude Code's settings, beside your own.
+
+    What you have there stays; your own status line is still shown. The settings are replaced in
+    one step, and kept as they were in a file beside them. Sessions that run notice it at once.
+    Again: nothing changes. In another place than ~/.claude when CLAUDE_CONFIG_DIR is set.
+
+    Example: clawdforge hooks install --dry-run
+    """
+    from clawdforge.cli.screen import print_json, stderr
+    from clawdforge.config import environment
+    from clawdforge.monitor.hooks.building import build
+    from clawdforge.monitor.hooks.install import carry_out, planned
+
+    environ, program = environment(), _program(data_dir)
+    wanted = _form(form)
+    change = planned(environ, program)
+    if dry_run:
+        _show(change, as_json=as_json)
+        return
+    used = build(program, environ, wanted)
+    backup = carry_out(change)
+    if as_json:
+        facts = {"settings": str(change.path), "changed": change.is_needed, "form": used.value}
+        print_json(facts | {"program": str(program), "backup": str(backup) if backup else None})
+        return
+    screen = stderr()
+    if not change.is_needed:
+        screen.print(f"Installed already: {change.path}", markup=False)
+        return
+    screen.print(f"Installed in {change.path} ({used.value} client).", markup=False)
+    if backup is not None:
+        screen.print(f"As it was: {backup}", markup=False)
+    screen.print("To see your sessions: start `atmd start -d`, or `clawdforge serve`.")
+
+
+@app.command()
+def uninstall(
+    dry_run: DRY_RUN = False, as_json: AS_JSON = False, data_dir: DATA_DIR = None
+) -> None:
+    """Take our hooks and status line out again, and nothing else. Yours is as it was."""
+    from clawdforge.cli.screen import print_json, stderr
+    from clawdforge.config import environment
+    from clawdforge.monitor.hooks.install import carry_out, planned_removal, remove_program
+
+    change = planned_removal(environment())
+    if dry_run:
+        _show(change, as_json=as_json)
+        return
+    carry_out(change)
+    remove_program(_program(data_dir))
+    if as_json:
+        print_json({"settings": str(change.path), "changed": change.is_needed})
+    elif change.is_needed:
+        stderr().print(f"Removed from {change.path}.", markup=False)
+    else:
+        stderr().print(f"Nothing of ours is in {change.path}.", markup=False)
+
+
+@app.command()
+def status(as_json: AS_JSON = False, data_dir: DATA_DIR = None) -> None:
+    """Say which hooks are installed, and whether a monitor hears them. Exit code 1: not all."""
+    from clawdforge.cli.screen import print_facts, print_json
+    from clawdforge.config import environment
+    from clawdforge.monitor.asking import facts_of
+    from clawdforge.monitor.hooks.install import standing
+    from clawdforge.monitor.paths import paths_of
+
+    environ = environment()
+    found = standing(environ, _program(data_dir))
+    socket = paths_of(environ).socket
+    monitor = facts_of(socket)
+    if as_json:
+        facts = {
+            "settings": str(found.path),
+            "program": str(found.program),
+            "form": found.form.value if found.form else None,
+            "events": list(found.events),
+            "missing": list(found.missing),
+            "status_line": found.status_line,
+            "other_clients": list(found.strangers),
+            "whole": found.is_whole,
+            "monitor": monitor,
+        }
+        print_json(facts)
+    else:
+        print_facts(_facts(found, socket, running=monitor is not None))
+    if not found.is_whole:
+        raise typer.Exit(1)
+
+
+def _facts(found: "Standing", socket: Path, *, running: bool) -> tuple[tuple[str, object], ...]:
+    missing = f"; missing: {', '.join(found.missing)}" if found.missing and found.events else ""
+    return (
+        ("settings", found.path),
+        ("events", f"{len(found.events)} reported{missing}" if found.events else "none reported"),
+        ("status line", "reported" if found.status_line else "not reported"),
+        ("client", f"{found.program} ({found.form.value})" if found.form else "not installed"),
+        ("other clients", ", ".join(found.strangers) or None),
+        ("monitor", f"{socket}: {'it answers' if running else 'none runs: atmd start -d'}"),
+        ("to do", None if found.is_whole else "clawdforge hooks install"),
+    )
+
+
+def _show(change: "Change", *, as_json: bool) -> None:
+    import sys
+
+    from clawdforge.cli.screen import harmless, print_json, stderr
+
+    if as_json:
+        print_json({"settings": str(change.path), "diff": change.diff})
+    elif change.is_needed:
+        sys.stdout.write(harmless(change.diff))
+    else:
+        stderr().print("Nothing would change.")
+
+
+def _program(data_dir: Path | None) -> Path:
+    from clawdforge.config import default_data_dir
+    from clawdforge.monitor.hooks.settings import PROGRAM
+
+    folder = data_dir or default_data_dir()
+    return folder.absolute() / "bin" / PROGRAM
+
+
+def _form(given: str | None) -> "Form | None":
+    from clawdforge.errors import InputError
+    from clawdforge.monitor.hooks.building import Form
+
+    if given is None:
+        return None
+    try:
+        return Form(given)
+    except ValueError:
+        msg = f"there is no form {given}"
+        raise InputError(msg, hint="native, shell or python") from None

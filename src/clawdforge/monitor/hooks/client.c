@@ -1,0 +1,469 @@
+/* clawdforge-hook: tells the monitor what an agent's hook or status line says.
+ *
+ *   clawdforge-hook                        a hook: reads its JSON on stdin, prints nothing
+ *   clawdforge-hook --status-line          a status line: prints one of its own, too
+ *   clawdforge-hook --status-line COMMAND  the same, and COMMAND prints it, with the JSON on stdin
+ *
+ * It exits 0 whatever happens (a COMMAND's own code aside), prints nothing where the agent would
+ * read it, and takes no longer than BUDGET_MS. Without a monitor the line is kept in a file that
+ * the next one reads. Long texts are cut, so that megabytes become what the monitor uses.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BUDGET_MS = 100,          /* of the agent's time, at most */
+    SEND_MS = 60,             /* of it for the monitor; the rest is for keeping the line */
+    MAX_STRING = 2048,        /* bytes of a text; the monitor shows less */
+    MAX_VALUE = 32 * 1024,    /* bytes of a value of the payload */
+    MAX_LINE = 512 * 1024,    /* the monitor takes 1 MiB */
+    MAX_DEPTH = 64,
+    MAX_SPOOL = 8 * 1024 * 1024,
+    MAX_PARENTS = 15,
+    ROOM = 4096,              /* for what is added to the payload */
+};
+
+/* --- the payload, cut ------------------------------------------------------------------------ */
+
+struct cut {
+    char *out;                /* what is kept */
+    size_t size;
+    int depth;
+    int in_string, in_escape, unicode_left, high_half;
+    size_t string_bytes;
+    int string_is_cut;
+    size_t value_at;          /* where the value of a top-level key begins in `out`; 0: in none */
+    int skipping;             /* that value is too long: it became null */
+    int expects_key;
+    char key[2][32];          /* the key that is read or was read last, at depth 1 and 2 */
+    size_t key_size;
+    int reads_key;
+    int is_hook, failed;
+    char unit[4];             /* hexadecimal digits of an escape */
+    char model[64], used[24], cost[24];   /* for a status line of our own */
+    char *captured;
+    size_t captured_room;
+};
+
+static void keep(struct cut *c, char byte) {
+    if (c->skipping)
+        return;
+    if (c->size >= MAX_LINE - ROOM) {
+        c->failed = c->value_at == 0;
+        if (c->value_at == 0)
+            return;
+    } else {
+        c->out[c->size++] = byte;
+    }
+    if (c->value_at && (c->size - c->value_at > MAX_VALUE || c->size >= MAX_LINE - ROOM)) {
+        c->size = c->value_at;
+        memcpy(c->out + c->size, "null", 4);
+        c->size += 4;
+        c->skipping = 1;
+    }
+}
+
+static void capture(struct cut *c, char byte) {
+    size_t used = c->captured ? strlen(c->captured) : 0;
+    if (c->captured && used + 1 < c->captured_room)
+        c->captured[used] = byte;
+}
+
+static void value_begins(struct cut *c) {
+    if (c->depth == 1) {
+        c->value_at = c->size;
+        c->is_hook |= strcmp(c->key[0], "hook_event_name") == 0;
+    }
+    c->captured = NULL;
+    if (c->depth == 2 && strcmp(c->key[0], "model") == 0 && strcmp(c->key[1], "display_name") == 0)
+        c->captured = c->model, c->captured_room = sizeof c->model;
+    if (c->depth == 2 && strcmp(c->key[1], "used_percentage") == 0
+        && strcmp(c->key[0], "context_window") == 0)
+        c->captured = c->used, c->captured_room = sizeof c->used;
+    if (c->depth == 2 && strcmp(c->key[1], "total_cost_usd") == 0)
+        c->captured = c->cost, c->captured_room = sizeof c->cost;
+}
+
+static void value_ends(struct cut *c) {
+    c->captured = NULL;
+    if (c->depth == 1) {
+        c->value_at = 0;
+        c->skipping = 0;
+    }
+}
+
+static void in_string(struct cut *c, char byte) {
+    int boundary = !c->in_escape && !c->unicode_left && !c->high_half
+                   && ((unsigned char)byte & 0xC0) != 0x80;
+    if (boundary && byte == '"') {
+        c->in_string = 0;
+        if (c->reads_key && c->depth <= 2)
+            c->key[c->depth - 1][c->key_size] = 0;
+        c->reads_key = 0;
+        keep(c, byte);
+        return;
+    }
+    if (boundary && c->string_bytes >= MAX_STRING)
+        c->string_is_cut = 1;
+    if (c->unicode_left) {
+        c->unit[4 - c->unicode_left--] = byte;
+        if (!c->unicode_left) {
+            int high = (c->unit[0] == 'd' || c->unit[0] == 'D')
+                       && strchr("89abAB", c->unit[1]) != NULL;
+            c->high_half = high && !c->high_half;
+        }
+    } else if (c->in_escape) {
+        c->in_escape = 0;
+        if (byte == 'u')
+            c->unicode_left = 4;
+        else
+            c->high_half = 0;
+    } else if (byte == '\\') {
+        c->in_escape = 1;
+    } else {
+        c->high_half = 0;
+        if (byte == '"') {   /* a half of a pair stood alone before the end */
+            in_string(c, byte);
+            return;
+        }
+    }
+    if (c->reads_key && c->depth <= 2 && c->key_size + 1 < sizeof c->key[0])
+        c->key[c->depth - 1][c->key_size++] = byte;
+    if (!c->reads_key && !c->string_is_cut)
+        capture(c, byte);
+    if (!c->string_is_cut) {
+        c->string_bytes++;
+        keep(c, byte);
+    }
+}
+
+static void take(struct cut *c, char byte) {
+    if (c->in_string) {
+        in_string(c, byte);
+        return;
+    }
+    switch (byte) {
+    case ' ': case '\t': case '\r': case '\n':
+        return;
+    case '"':
+        c->in_string = 1;
+        c->string_bytes = 0;
+        c->string_is_cut = 0;
+        c->reads_key = c->expects_key;
+        c->expects_key = 0;
+        c->key_size = 0;
+        keep(c, byte);
+        return;
+    case ':':
+        keep(c, byte);
+        value_begins(c);
+        return;
+    case '{': case '[':
+        if (++c->depth > MAX_DEPTH)
+            c->failed = 1;
+        keep(c, byte);
+        c->expects_key = byte == '{';
+        if (c->depth <= 2)
+            c->key[c->depth - 1][0] = 0;
+        return;
+    case '}': case ']':
+        if (c->depth <= 1)
+            value_ends(c);
+        if (--c->depth < 0)
+            c->failed = 1;
+        keep(c, byte);
+        c->expects_key = 0;
+        return;
+    case ',':
+        value_ends(c);
+        keep(c, byte);
+        /* Within a list the next text is no key, but it is only kept as one: no harm. */
+        c->expects_key = c->depth <= 2;
+        return;
+    default:
+        keep(c, byte);
+        capture(c, byte);
+    }
+}
+
+static int read_payload(struct cut *c, FILE *copy) {
+    static char block[64 * 1024];
+    size_t all = 0;
+    for (;;) {
+        ssize_t got = read(0, block, sizeof block);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        if (copy)
+            fwrite(block, 1, (size_t)got, copy);
+        for (ssize_t i = 0; i < got && !c->failed; i++)
+            take(c, block[i]);
+        all += (size_t)got;
+    }
+    return all > 0 && !c->failed && c->depth == 0 && !c->in_string && c->size >= 2
+           && c->out[0] == '{' && c->out[c->size - 1] == '}';
+}
+
+/* --- what is added --------------------------------------------------------------------------- */
+
+static long claude_pid(void) {
+    const char *named = getenv("CLAUDE_PID");
+    if (named && atol(named) > 0)
+        return atol(named);
+    long pid = (long)getppid();
+    for (int i = 0; i < MAX_PARENTS && pid > 1; i++) {   /* the nearest: agents may be nested */
+        char path[64], line[512];
+        snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            return 0;
+        ssize_t got = read(fd, line, sizeof line - 1);
+        close(fd);
+        if (got <= 0)
+            return 0;
+        line[got] = 0;
+        char *begin = strchr(line, '('), *end = strrchr(line, ')');
+        if (!begin || !end)
+            return 0;
+        if (end - begin == 7 && memcmp(begin + 1, "claude", 6) == 0)
+            return pid;
+        pid = 0;
+        sscanf(end + 1, " %*c %ld", &pid);
+    }
+    return 0;
+}
+
+static size_t add_text(char *at, size_t room, const char *name, const char *text) {
+    if (!text || !*text || strlen(text) > 200)
+        return 0;
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7E || *p == '"' || *p == '\\')
+            return 0;
+    int size = snprintf(at, room, ",\"%s\":\"%s\"", name, text);
+    return size > 0 && (size_t)size < room ? (size_t)size : 0;
+}
+
+static size_t finish(struct cut *c, char *line) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const char *type = c->is_hook ? "hook_event" : "status_update";
+    size_t size = (size_t)sprintf(
+        line, "{\"protocol_version\":{\"major\":1,\"minor\":0},\"type\":\"%s\",\"data\":", type);
+    int is_empty = c->size == 2;
+    memcpy(line + size, c->out, c->size - 1);
+    size += c->size - 1;
+    size += (size_t)sprintf(line + size, "%s\"sent_at\":%lld.%03ld", is_empty ? "" : ",",
+                            (long long)now.tv_sec, now.tv_nsec / 1000000);
+    long pid = claude_pid();
+    if (pid > 0)
+        size += (size_t)sprintf(line + size, ",\"pid\":%ld", pid);
+    size += add_text(line + size, 512, "tmux_pane", getenv("TMUX_PANE"));
+    size += add_text(line + size, 512, "entrypoint", getenv("CLAUDE_CODE_ENTRYPOINT"));
+    size += add_text(line + size, 512, "job", getenv("CLAUDE_JOB_DIR"));
+    memcpy(line + size, "}}\n", 3);
+    return size + 3;
+}
+
+/* --- the monitor, or the file for the next one ------------------------------------------------ */
+
+static long left_ms(const struct timespec *until) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
+    return ms > 0 ? ms : 0;
+}
+
+static int send_all(int fd, const char *data, size_t size, const struct timespec *until) {
+    while (size) {
+        ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent > 0) {
+            data += sent;
+            size -= (size_t)sent;
+            continue;
+        }
+        if (sent < 0 && errno == EINTR)
+            continue;
+        struct pollfd wait = {.fd = fd, .events = POLLOUT};
+        if (errno != EAGAIN || poll(&wait, 1, (int)left_ms(until)) <= 0)
+            return 0;
+    }
+    return 1;
+}
+
+static int tell(const char *line, size_t size) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += SEND_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    const char *path = getenv("ATM_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!path || !*path)
+        path = "/tmp/atm.sock";
+    if (strlen(path) >= sizeof address.sun_path)
+        return 0;
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return 0;
+    while (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        struct timespec pause = {.tv_nsec = 2000000};
+        if ((errno != EAGAIN && errno != EINTR) || !left_ms(&until)) {
+            close(fd);
+            return 0;
+        }
+        nanosleep(&pause, NULL);   /* its backlog is full */
+    }
+    char hello[160];
+    int greeted = snprintf(hello, sizeof hello,
+                           "{\"protocol_version\":{\"major\":1,\"minor\":0},\"type\":\"connect\","
+                           "\"client_id\":\"hook-%ld\"}\n", (long)getpid());
+    int done = send_all(fd, hello, (size_t)greeted, &until) && send_all(fd, line, size, &until);
+    close(fd);
+    return done;
+}
+
+static int make_folders(char *path) {
+    for (char *p = path + 1; *p; p++)
+        if (*p == '/') {
+            *p = 0;
+            int failed = mkdir(path, 0700) != 0 && errno != EEXIST;
+            *p = '/';
+            if (failed)
+                return 0;
+        }
+    return 1;
+}
+
+static void spool(const char *line, size_t size) {
+    char path[4096];
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    int written;
+    if (state && state[0] == '/')
+        written = snprintf(path, sizeof path, "%s/atm/spool/hooks.jsonl", state);
+    else if (home && home[0] == '/')
+        written = snprintf(path, sizeof path, "%s/.local/state/atm/spool/hooks.jsonl", home);
+    else
+        written = snprintf(path, sizeof path, "/tmp/atm/spool/hooks.jsonl");
+    if (written <= 0 || (size_t)written >= sizeof path || !make_folders(path))
+        return;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return;
+        struct stat mine, there;
+        /* The lock says that nobody takes the file away; whoever takes it renames it first. */
+        int held = flock(fd, LOCK_EX) == 0 && fstat(fd, &mine) == 0 && S_ISREG(mine.st_mode)
+                   && stat(path, &there) == 0 && mine.st_ino == there.st_ino;
+        if (held && mine.st_size + (off_t)size <= MAX_SPOOL) {
+            ssize_t kept = write(fd, line, size);
+            if (kept >= 0 && (size_t)kept < size && ftruncate(fd, mine.st_size) != 0) {
+                /* a full disk: half a line is left, which whoever reads it skips */
+            }
+        }
+        close(fd);
+        if (held)
+            return;
+    }
+}
+
+/* --- the two forms --------------------------------------------------------------------------- */
+
+static void out_of_time(int signal) {
+    (void)signal;
+    _exit(0);
+}
+
+static void limit_time(void) {
+    struct itimerval budget = {.it_value = {.tv_usec = BUDGET_MS * 1000}};
+    signal(SIGALRM, out_of_time);
+    setitimer(ITIMER_REAL, &budget, NULL);
+}
+
+static void report(struct cut *c) {
+    char *line = malloc(MAX_LINE + ROOM);
+    if (!line)
+        return;
+    size_t size = finish(c, line);
+    if (!tell(line, size))
+        spool(line, size);
+}
+
+static void print_own(struct cut *c) {
+    char text[160] = "";
+    if (c->model[0] && !strchr(c->model, '\\'))
+        snprintf(text, sizeof text, "%s", c->model);
+    size_t size = strlen(text);
+    if (c->used[0] && c->used[0] != 'n')
+        size += (size_t)snprintf(text + size, sizeof text - size, "%scontext %.0f%%",
+                                 size ? " · " : "", atof(c->used));
+    if (c->cost[0] && c->cost[0] != 'n')
+        snprintf(text + size, sizeof text - size, "%s$%.2f", size ? " · " : "", atof(c->cost));
+    puts(text);
+}
+
+static int status_line(char **command) {
+    struct cut *c = calloc(1, sizeof *c);
+    FILE *copy = command ? tmpfile() : NULL;
+    if (!c || !(c->out = malloc(MAX_LINE + ROOM)))
+        return 0;
+    int whole = read_payload(c, copy);
+    fflush(NULL);
+    pid_t child = whole ? fork() : -1;
+    if (child == 0) {
+        /* Whoever waits for the status line waits for all that have its output open. */
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 0), dup2(null, 1), dup2(null, 2);
+        setsid();
+        limit_time();
+        report(c);
+        _exit(0);
+    }
+    if (!command) {
+        if (whole)
+            print_own(c);
+        return 0;
+    }
+    if (copy) {
+        lseek(fileno(copy), 0, SEEK_SET);
+        dup2(fileno(copy), 0);
+    }
+    if (command[1])
+        execvp(command[0], command);
+    else
+        execl("/bin/sh", "sh", "-c", command[0], (char *)NULL);
+    return 127;
+}
+
+int main(int count, char **arguments) {
+    signal(SIGPIPE, SIG_IGN);
+    if (count > 1 && strcmp(arguments[1], "--version") == 0) {
+        puts("clawdforge-hook 1");
+        return 0;
+    }
+    if (count > 1 && strcmp(arguments[1], "--status-line") == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        return status_line(count > 2 ? arguments + 2 : NULL);
+    }
+    limit_time();
+    struct cut *c = calloc(1, sizeof *c);
+    if (!c || !(c->out = malloc(MAX_LINE + ROOM)))
+        return 0;
+    if (read_payload(c, NULL))
+        report(c);
+    return 0;
+}
