@@ -31,6 +31,7 @@ class Home:
             "PATH": "/usr/bin:/bin",
             "HOME": str(self.path),
             "CLAWDFORGE_DATA_DIR": str(self.path / "data"),
+            "CLAWDFORGE_MONITOR": "off",
             "CLAWDFORGE_CLAUDE_BIN": str(self.path / "no-claude-here"),
             "CLAWDFORGE_STOP_GRACE_SECS": "1",
         }

@@ -44,6 +44,7 @@ class Folder:
             "PATH": "/usr/bin:/bin",
             "HOME": str(self.home),
             "CLAWDFORGE_DATA_DIR": str(self.data),
+            "CLAWDFORGE_MONITOR": "off",
             "CLAWDFORGE_CLAUDE_BIN": str(self.home / "no-claude-here"),
             "CLAWDFORGE_STOP_GRACE_SECS": "1",
             **self.more,

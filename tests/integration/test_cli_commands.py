@@ -35,6 +35,7 @@ def cli(tmp_path: Path) -> Cli:
                 "PATH": os.environ["PATH"],
                 "HOME": str(tmp_path),
                 "CLAWDFORGE_DATA_DIR": str(tmp_path / "data"),
+                "CLAWDFORGE_MONITOR": "off",
                 **environ,
             },
         )

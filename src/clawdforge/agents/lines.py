@@ -9,10 +9,13 @@ from typing import Protocol
 
 from clawdforge.agents.driver import SessionSpec
 from clawdforge.core.events import Event, Exited, TurnEnded
-from clawdforge.errors import AgentError
+from clawdforge.errors import AgentError, AgentProtocolError
 from clawdforge.processes.child import Child, Exit
 from clawdforge.processes.containment import Limits
 from clawdforge.processes.launcher import Command, Processes
+
+MAX_UNREAD_BYTES = 32 * 1024 * 1024
+"""What may wait for the agent to read it: a prompt, and our answers to what it asks."""
 
 
 class Decoder(Protocol):
@@ -110,10 +113,13 @@ class LineConversation:
                     return  # another one read it meanwhile
                 line = await child.read_line()
                 if line is None:
-                    self._end(await child.wait())
+                    exit_ = await child.wait()
+                    await child.last_words()
+                    self._end(exit_)
                 else:
                     self._events.extend(self._decoder.feed(line))
                     self.heard()
+                    _refuse_deaf(child)
 
     def heard(self) -> None:
         """Called after each line: the place to answer what the agent asked for."""
@@ -155,3 +161,14 @@ class LineConversation:
             msg = "the driver was not opened"
             raise AgentError(msg, code="not_open")
         return self._child
+
+
+def _refuse_deaf(child: Child) -> None:
+    """An agent that asks on and on and reads no answer must not use our memory up.
+
+    Raises:
+        AgentProtocolError: it is one.
+    """
+    if child.unread > MAX_UNREAD_BYTES:
+        msg = f"the agent leaves more than {MAX_UNREAD_BYTES:,} bytes unread that it was sent"
+        raise AgentProtocolError(msg, code="input_unread")

@@ -54,6 +54,7 @@ PRESETS: Mapping[str, Preset] = {
         command=("codex-acp",),
         install="install it with `npm install -g @agentclientprotocol/codex-acp`",
         env=("OPENAI_*", "CODEX_*", "AZURE_*"),
+        always={"INITIAL_AGENT_MODE": "read-only"},
         mode="read-only",
         version_flag=None,
     ),
@@ -84,6 +85,11 @@ PRESETS: Mapping[str, Preset] = {
         command=("goose", "acp"),
         install="install it as https://block.github.io/goose says",
         env=("GOOSE_*", "DATABRICKS_*", *_PROVIDERS),
+        always={
+            "GOOSE_MODE": "approve",
+            "GOOSE_DISABLE_SESSION_NAMING": "true",
+            "GOOSE_DISABLE_TOOL_CALL_SUMMARY": "true",
+        },
         mode="approve",
     ),
 }

@@ -90,9 +90,11 @@ def _run(effective: "Effective") -> int:
 
     from clawdforge.config import environment
     from clawdforge.http.logs import configure_logging
+    from clawdforge.processes.open_files import take_enough
     from clawdforge.server import serve as serve_until_stopped
 
     configure_logging(effective.settings.log_level, effective.settings.log_format)
+    take_enough()
     environ = environment()
     default = default_agent_of(effective.settings, environ)
 

@@ -223,6 +223,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "How often a silent stream of events gets a comment.", "CLAWDFORGE_SSE_HEARTBEAT_SECS"
         ),
     ] = 15
+    monitor: Annotated[
+        Literal["auto", "off"],
+        _about(
+            "auto: run the monitor of all agent sessions on this machine, or follow the one that "
+            "runs. off: neither.",
+            "CLAWDFORGE_MONITOR",
+        ),
+    ] = "auto"
     max_event_readers: Annotated[
         Positive, _about("Streams of events at once.", "CLAWDFORGE_MAX_EVENT_READERS")
     ] = 1000

@@ -6,8 +6,7 @@ from typing import Any
 
 from clawdforge.core.events import Ask
 from clawdforge.core.permission import Policy, Verdict, decide, remember, to_json
-from clawdforge.core.session_io import (
-    Answered,
+from clawdforge.core.session_effects import (
     Arm,
     Audit,
     Change,
@@ -15,11 +14,10 @@ from clawdforge.core.session_io import (
     Effect,
     Fact,
     Keep,
-    Moment,
     Settled,
     TellAnswer,
-    Timer,
 )
+from clawdforge.core.session_inputs import Answered, Moment, Timer
 from clawdforge.core.session_records import Permission, PermissionState, Session, SessionPatch
 from clawdforge.core.turn import OpenTurn
 
@@ -30,6 +28,7 @@ QUESTIONS_TO_PEOPLE = frozenset({"AskUserQuestion"})
 REFUSED = "This is not permitted here. Do not try again; go on without it, or say what you need."
 """What the agent is told when the policy says no."""
 NOBODY = "Nobody answered the question in time."
+OVER = "The turn is over: nobody will answer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +88,9 @@ class Asks:
         scope = "always" if answer.always else "once"
         given: dict[str, Any] = {"decision": "allow" if answer.allow else "deny", "scope": scope}
         given |= {"option_id": answer.option_id, "message": answer.message}
-        yield from self._settle(opened, state, given, by=answer.by, now=now)
-        if answer.always:
+        if answer.always:  # before it is told: what is to hold for ever is durable by then, too
             yield from self._remember(opened.ask, allow=answer.allow)
+        yield from self._settle(opened, state, given, by=answer.by, now=now)
         yield TellAnswer(
             ask_id=opened.ask.ask_id,
             allow=answer.allow,
@@ -117,10 +116,17 @@ class Asks:
                 del self._open[permission_id]
                 yield from self._settle(opened, PermissionState.WITHDRAWN, {}, BY_SERVER, now)
 
-    def withdraw_all(self, now: Moment) -> Iterator[Effect]:
-        """The turn is over, and with it its questions."""
+    def withdraw_all(self, now: Moment, *, tell: bool) -> Iterator[Effect]:
+        """The turn is over, and with it its questions.
+
+        Args:
+            now: The time.
+            tell: Tell the agent: it may be waiting all the same, for something in the background.
+        """
         for opened in self._open.values():
             yield from self._settle(opened, PermissionState.WITHDRAWN, {}, BY_SERVER, now)
+            if tell:
+                yield TellAnswer(ask_id=opened.ask.ask_id, allow=False, message=OVER)
         self._open.clear()
 
     def left_behind(self, pending: Sequence[Permission], now: Moment) -> Iterator[Effect]:
@@ -162,6 +168,7 @@ class Asks:
         now: Moment,
     ) -> Iterator[Effect]:
         permission = _settled(opened.permission, state, given, by, now)
+        yield from opened.turn.flush()
         yield opened.turn.fact("permission_resolved", _told(permission))
         yield Keep(permission=permission)
         yield Audit(
@@ -178,7 +185,10 @@ class Asks:
         yield Settled(permission=permission, state=state)
 
     def _remember(self, ask: Ask, *, allow: bool) -> Iterator[Effect]:
-        self.policy = remember(self.policy, ask, self._cwd, allow=allow)
+        policy = remember(self.policy, ask, self._cwd, allow=allow)
+        if policy == self.policy:
+            return  # nothing that could be told apart from other things
+        self.policy = policy
         self.options = {**self.options, "permissions": to_json(self.policy)}
         yield Change(patch=SessionPatch(options=self.options))
 

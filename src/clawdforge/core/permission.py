@@ -143,6 +143,8 @@ def narrow(policy: Policy, ceiling: Policy) -> Policy:
         InputError: more is asked for than the ceiling allows (`permissions_too_wide`), so that
             nobody believes to have what he has not.
     """
+    if ceiling.ceiling is not None:
+        narrow(policy, ceiling.ceiling)
     if MODES.index(policy.mode) > MODES.index(ceiling.mode):
         raise _too_wide("permissions.mode", f"{policy.mode!r}", ceiling)
     for number, rule in enumerate(policy.rules):

@@ -23,15 +23,21 @@ from clawdforge.core.events import (
     TurnEnded,
     Unknown,
 )
-from clawdforge.core.session_io import Fact, TurnOutcome, TurnRequest
-from clawdforge.core.session_records import TurnState
+from clawdforge.core.session_effects import Fact, TurnOutcome
+from clawdforge.core.session_inputs import TurnRequest
+from clawdforge.core.session_records import TurnEnd, TurnState
 from clawdforge.core.usage import Usage
 
 MAX_HELD_CHARS = 8192
 MAX_ERROR_CHARS = 500
+MAX_REASON_CHARS = 100
+SESSION_LOST = "session_lost"
+"""`TurnEnded.reason` of a driver whose agent has lost the conversation, but wrote it down."""
 CANNOT_RESUME = "cannot_resume"
 """`TurnEnded.reason` of a driver whose agent does not know the conversation any more."""
 
+_NO_REASON = "the turn failed, and the agent gave no reason"
+_FOLDED = frozenset(("text", "thinking", "tool_call"))
 _REASONS = {
     Stop.MAX_TOKENS: "max_tokens",
     Stop.MAX_TURNS: "max_turn_requests",
@@ -67,9 +73,12 @@ class OpenTurn:
     resend: bool = False
     """Its prompt is to be handed to a new process."""
     bodies: list[Mapping[str, Any]] = field(default_factory=list, repr=False)
+    """What the reply is folded from."""
     _held: list[str] = field(default_factory=list, repr=False)
     _held_as: tuple[str, str | None] = ("text", None)
     _held_chars: int = 0
+    _tried_again: bool = False
+    """Since the last tool call a model call was repeated: what was said may be doubled."""
 
     @property
     def holds(self) -> bool:
@@ -83,7 +92,8 @@ class OpenTurn:
 
     def fact(self, kind: str, body: Mapping[str, Any]) -> Fact:
         """A fact of this turn."""
-        self.bodies.append({"type": kind, **body})
+        if kind in _FOLDED:
+            self.bodies.append({"type": kind, **body})
         return Fact(type=kind, body=body, turn=self.turn)
 
     def feed(self, event: Event) -> Iterator[Fact]:
@@ -91,6 +101,8 @@ class OpenTurn:
         if isinstance(event, Text | Thought):
             yield from self._hold(event)
             return
+        if isinstance(event, Retry | ToolCall):
+            self._tried_again = isinstance(event, Retry)
         found = fact_of(event)
         if found is not None:
             yield from self.flush()
@@ -135,7 +147,7 @@ class OpenTurn:
                 said = body["text"] + said
         if not said:
             yield self.fact("text", {"text": text})
-        elif said != text and not said.endswith(text):
+        elif said != text and (self._tried_again or not said.endswith(text)):
             yield self.fact("text", {"text": text, "replaces": True})
 
     def outcome(self, event: TurnEnded | None, *, usage: Usage, mono: float) -> TurnOutcome:
@@ -152,9 +164,9 @@ class OpenTurn:
         return TurnOutcome(
             turn=self.turn,
             state=state,
-            stop_reason=reason,
+            stop_reason=reason[:MAX_REASON_CHARS],
             duration_ms=max(0, round((mono - self.began) * 1000)),
-            error=(error or f"the turn ended: {reason}")[:MAX_ERROR_CHARS] if failed else None,
+            error=(error or _NO_REASON)[:MAX_ERROR_CHARS] if failed else None,
             usage=usage,
             bodies=tuple(self.bodies),
         )
@@ -182,6 +194,12 @@ def fact_of(event: Event) -> tuple[str, Mapping[str, Any]] | None:
     return None
 
 
-def usage_body(usage: Usage) -> Mapping[str, Any]:
-    """Usage as it stands in events and replies."""
-    return asdict(usage)
+def ended_body(end: TurnEnd) -> Mapping[str, Any]:
+    """What is told of a turn's end."""
+    return {
+        "state": end.state.value,
+        "stop_reason": end.stop_reason,
+        "error": end.error,
+        "duration_ms": end.duration_ms,
+        "usage": asdict(end.usage),
+    }

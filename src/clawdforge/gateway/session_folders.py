@@ -113,7 +113,7 @@ class SessionFolders:
         home = self._home(session_id)
         if not await self._in_thread(disk.is_folder, home / "work"):
             if turns:
-                raise _gone()
+                raise workspace_gone()
             await self.remove(session_id)
             return await self.make(session_id, workspace)
         await self._in_thread(disk.renew_tmp, home)
@@ -133,7 +133,7 @@ class SessionFolders:
             return ()
         cwd = self.cwd(session_id)
         if not await self._in_thread(disk.is_folder, cwd):
-            raise _gone()
+            raise workspace_gone()
         return await self._in_thread(disk.stage, cwd, attachments, turn)
 
     async def copy(
@@ -151,7 +151,7 @@ class SessionFolders:
         wish = parse_workspace(workspace)
         source, home = self._home(source_id), self._home(target_id)
         if not await self._in_thread(disk.is_folder, source / "work"):
-            raise _gone()
+            raise workspace_gone()
         await self._make_home(home, target_id)
         try:
             if wish is not None and wish.worktree:
@@ -198,7 +198,7 @@ class SessionFolders:
     async def _copy_worktree(self, source: Path, target_id: str, home: Path) -> None:
         noted = await self._in_thread(disk.noted, source)
         if noted is None:
-            raise _gone()
+            raise workspace_gone()
         head = await self._repositories.head(source / "work")
         branch = BRANCHES + _short(target_id)
         tree = Worktree(repository=noted.repository, branch=branch, base=noted.base)
@@ -244,7 +244,8 @@ def _short(session_id: str) -> str:
     return session_id.replace("-", "")[:_SHORT_ID]
 
 
-def _gone() -> InputError:
+def workspace_gone() -> InputError:
+    """The error of a session whose folder was removed."""
     return InputError(
         "the session's workspace is gone: its folder was removed, and what was in it is lost; "
         "close the session and start a new one",

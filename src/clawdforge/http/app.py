@@ -14,6 +14,7 @@ from clawdforge.http.routes import (
     agents,
     files,
     health,
+    monitor,
     permissions,
     runs,
     sessions,
@@ -29,6 +30,7 @@ ROUTERS = (
     permissions.router,
     files.router,
     agents.router,
+    monitor.router,
     admin.router,
     health.metrics_router,
 )
@@ -64,7 +66,7 @@ def _publish(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if not made:
-            made.update(document(app))
+            made.update(document(app, ROUTERS))
         return made
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from clawdforge.errors import ConfigError
@@ -18,6 +19,8 @@ SHUTDOWN_SECS = 5
 """How long open connections may take to end once no run is left."""
 MAX_HEAD_BYTES = 64 * 1024
 """The longest request line and headers, beyond a first read; the door bounds the body."""
+
+_HANG_UP = "hang_up"
 
 
 class _Protocol(HttpToolsProtocol):
@@ -31,6 +34,7 @@ class _Protocol(HttpToolsProtocol):
         """A request begins."""
         self._decided = True
         super().on_message_begin()
+        self.scope["state"][_HANG_UP] = self.transport.abort
 
     def on_headers_complete(self) -> None:
         """Its head is whole."""
@@ -65,6 +69,13 @@ class _Protocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def hang_up(scope: Scope) -> None:
+    """Cut a request's connection now: its peer does not read, so that closing it would wait."""
+    abort = scope.get("state", {}).get(_HANG_UP)
+    if abort is not None:
+        abort()
 
 
 class HttpServer(uvicorn.Server):

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 
 from clawdforge.core.run import RunOutcome
-from clawdforge.core.session_io import TurnOutcome
+from clawdforge.core.session_effects import TurnOutcome
 from clawdforge.core.usage import Usage
 
 _REQUEST_SECS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 120)

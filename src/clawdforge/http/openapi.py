@@ -1,8 +1,9 @@
 """The OpenAPI document: FastAPI's, with what only we know. Checked in as docs/openapi.json."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
@@ -31,8 +32,12 @@ _RETRY = {
 }
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The document of `app`."""
+def document(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
+    """The document of `app`, which includes `routers`.
+
+    They are asked for their routes: `app.routes` does not name each of them in newer versions of
+    FastAPI.
+    """
     made = get_openapi(
         title=app.title, version=app.version, description=_ABOUT.strip(), routes=app.routes
     )
@@ -40,8 +45,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = _SCHEMES
     for name in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(name, None)
-    for route in app.routes:
-        if isinstance(route, APIRoute):
+    for route in (route for router in routers for route in router.routes):
+        if isinstance(route, APIRoute) and route.path_format in made["paths"]:
             for method in route.methods or ():
                 _complete(made["paths"][route.path_format][method.lower()], route)
     return made
@@ -59,7 +64,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
         headers = dict(_HEADERS)
         if route.path == "/run" and status in {"200", "502"}:
             headers |= _RUN_ID
-        if status == "503" and route.path != "/readyz":
+        if status in {"429", "503"} and route.path != "/readyz":
             headers |= _RETRY
         response["headers"] = headers
         content = response.get("content", {}).get("application/json", {})

@@ -20,7 +20,7 @@ def published() -> str:
     app = FastAPI(title="clawdforge", version=__version__)
     for router in ROUTERS:
         app.include_router(router)
-    made: dict[str, Any] = document(app)
+    made: dict[str, Any] = document(app, ROUTERS)
     return json.dumps(made, indent=2, sort_keys=True) + "\n"
 
 

@@ -86,7 +86,7 @@ class TokenBody(Strict):
         Field(description="Networks that the app may call from; empty: no further limit."),
     ] = None
     scopes: Annotated[
-        list[str] | None, Field(description="`run`, `metrics`; null: `run` only.")
+        list[str] | None, Field(description="`run`, `metrics`, `monitor`; null: `run` only.")
     ] = None
     permissions: Annotated[
         Any, Field(description="What its sessions may have at most, as in `POST /sessions`.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from fastapi import Request
 
@@ -15,7 +16,22 @@ from clawdforge.gateway.sessions.permissions import Permissions
 from clawdforge.gateway.sessions.service import Sessions
 from clawdforge.gateway.sessions.turns import Turns
 from clawdforge.http.metrics import Metrics
+from clawdforge.monitor.feed import Feed
 from clawdforge.store.ledger import Ledger
+
+
+class Picture(Protocol):
+    """All agent sessions on this machine, followed."""
+
+    @property
+    def feed(self) -> Feed:
+        """Their newest views."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """Who runs the monitor: `embedded`, `client`, `none`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +49,7 @@ class Services:
     turns: Turns
     permissions: Permissions
     hub: Hub
+    monitor: Picture
     heartbeat_secs: float
     caps: Callable[[str], Caps | None]
     """What an agent can do, as far as it was ready since the start."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,21 +11,18 @@ from starlette.types import Receive, Scope, Send
 
 from clawdforge.core.session_records import StoredEvent
 from clawdforge.gateway.sessions.hub import End, Subscription, follow
+from clawdforge.http.listener import hang_up
 from clawdforge.store.session_ledger import SessionLedger
 from clawdforge.tasks import TaskOwner
 
 MEDIA_TYPE = "text/event-stream"
 SLOW_READER_SECS = 30.0
 """How long one piece may take to be sent; a reader that takes longer is let go."""
+PIECE_CHARS = 64 * 1024
+"""The size of a piece: what a connection holds back is copied for each reader."""
 HEARTBEAT = b": heartbeat\n\n"
 Following = AsyncGenerator[Sequence[StoredEvent] | End, None]
 Until = Callable[[StoredEvent], bool]
-
-
-def event_json(event: StoredEvent) -> str:
-    """An event as JSON text: its number and place, then its stored body as it is."""
-    head = f'{{"seq":{event.seq},"turn":{event.turn},"at":{event.at},'
-    return head + event.body[1:]
 
 
 def event_value(event: StoredEvent) -> dict[str, Any]:
@@ -33,9 +30,16 @@ def event_value(event: StoredEvent) -> dict[str, Any]:
     return {"seq": event.seq, "turn": event.turn, "at": event.at, **json.loads(event.body)}
 
 
-def frame(event: StoredEvent) -> bytes:
-    """An event as it goes over the wire; JSON has no raw line breaks."""
-    return f"id: {event.seq}\nevent: {event.type}\ndata: {event_json(event)}\n\n".encode()
+def frame(event: StoredEvent) -> Iterator[bytes]:
+    """An event as it goes over the wire, in pieces; its body as it is stored.
+
+    JSON has no raw line breaks.
+    """
+    named = f"id: {event.seq}\nevent: {event.type}\n"
+    yield f'{named}data: {{"seq":{event.seq},"turn":{event.turn},"at":{event.at},'.encode()
+    for at in range(1, len(event.body), PIECE_CHARS):
+        yield event.body[at : at + PIECE_CHARS].encode()
+    yield b"\n\n"
 
 
 def notice(kind: str, data: Mapping[str, Any]) -> bytes:
@@ -50,6 +54,7 @@ class EventStream(Response):
         subscribed: The subscription, entered before the response begins; left with it.
         after: The number of the last event that the reader has.
         heartbeat_secs: How often silence is broken.
+        is_closed: The session is closed: what is stored of it is all there is.
         until: Says of each event whether it is the last one wanted.
         wanted: Says of each event whether it is wanted at all.
     """
@@ -64,6 +69,7 @@ class EventStream(Response):
         session_id: str,
         after: int,
         heartbeat_secs: float,
+        is_closed: bool = False,
         until: Until = lambda _: False,
         wanted: Until = lambda _: True,
         headers: Mapping[str, str] | None = None,
@@ -79,10 +85,12 @@ class EventStream(Response):
         self._session_id = session_id
         self._last = after
         self._heartbeat_secs = heartbeat_secs
+        self._is_closed = is_closed
         self._until = until
         self._wanted = wanted
+        self._over = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send, and listen for the reader's leaving."""
         owner = TaskOwner()
         with self._subscribed as subscription:
@@ -90,12 +98,14 @@ class EventStream(Response):
             leaving = owner.start(_gone(receive), name="sse-reader-gone")
             try:
                 await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if sending.done():
-                    sending.result()
+                if sending.done() and not sending.result():
+                    hang_up(scope)
+                    await asyncio.wait({leaving}, timeout=1)
             finally:
                 await owner.cancel()
 
-    async def _send(self, subscription: Subscription, send: Send) -> None:
+    async def _send(self, subscription: Subscription, send: Send) -> bool:
+        """Whether all could be sent: not to a reader that does not read."""
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         try:
@@ -105,12 +115,19 @@ class EventStream(Response):
                 async with asyncio.timeout(SLOW_READER_SECS):
                     await _put(send, piece)
         except TimeoutError:
-            return  # it does not read: the connection is closed unfinished
+            return False
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return True
 
     async def _pieces(self, subscription: Subscription) -> AsyncIterator[bytes]:
         owner = TaskOwner()
-        found = follow(self._ledger, subscription, self._session_id, self._last)
+        found = follow(
+            self._ledger,
+            subscription,
+            self._session_id,
+            self._last,
+            is_closed=self._is_closed,
+        )
         try:
             while True:
                 next_one = owner.start(_next(found), name="sse-next", awaited=True)
@@ -123,24 +140,28 @@ class EventStream(Response):
                     if (last_word := self._last_word(events)) is not None:
                         yield last_word
                     return
-                piece, over = self._framed(events)
-                if piece:
+                for piece in self._framed(events):
                     yield piece
-                if over:
+                if self._over:
                     return
         finally:
             await owner.cancel()
             await found.aclose()
 
-    def _framed(self, events: Sequence[StoredEvent]) -> tuple[bytes, bool]:
-        frames = []
+    def _framed(self, events: Sequence[StoredEvent]) -> Iterator[bytes]:
+        held = bytearray()
         for event in events:
             self._last = event.seq
-            if self._wanted(event):
-                frames.append(frame(event))
+            for part in frame(event) if self._wanted(event) else ():
+                held += part
+                if len(held) >= PIECE_CHARS:
+                    yield bytes(held)
+                    held.clear()
             if self._until(event):
-                return b"".join(frames), True
-        return b"".join(frames), False
+                self._over = True
+                break
+        if held:
+            yield bytes(held)
 
     def _last_word(self, end: End) -> bytes | None:
         match end:

@@ -102,6 +102,20 @@ class MetricsRoute(AppRoute):
             super().admit(request)
 
 
+class MonitorRoute(AppRoute):
+    """The caller must have the admin token, or be an app with the scope `monitor`."""
+
+    scope = "monitor"
+
+    def admit(self, request: Request) -> None:
+        """Check for either."""
+        apps: Apps = request.app.state.apps
+        try:
+            apps.authenticate_admin(bearer(request))
+        except UnauthorizedError:
+            super().admit(request)
+
+
 async def caller(request: Request) -> Caller:
     """Who asks: a FastAPI dependency for routes that need a token."""
     found: Caller = request.state.caller

@@ -15,7 +15,7 @@ MAX_REPLY_BYTES = 256 * 1024 * 1024
 def facts_of(path: Path) -> dict[str, Any] | None:
     """What the monitor at that socket says about itself; None: it says nothing."""
     reply = ask(path, atm.encode_request("status"))
-    return reply.get("status") if reply is not None else None
+    return reply.get("facts") if reply is not None else None
 
 
 def ask(path: Path, line: bytes, *, timeout_secs: float = TIMEOUT_SECS) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from clawdforge.processes.tail import Tail
 from clawdforge.wire.framing import LineFramer
 
 STDERR_TAIL_BYTES = 64 * 1024
+_MORE = "the setting max_output_bytes allows it more"
 WINDOW_BYTES = 1024 * 1024
 """Unread lines beyond this stop the reading, so that the child is slowed, not our memory used."""
 LINE_COST = 64
@@ -67,6 +68,8 @@ class ChildProtocol(asyncio.SubprocessProtocol):
         loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[Exit] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
+        self.silent = asyncio.Event()
+        """Standard error was closed."""
         self.stderr = Tail(STDERR_TAIL_BYTES)
         self._transport: asyncio.SubprocessTransport | None = None
         self._framer = LineFramer(max_line_bytes)
@@ -97,8 +100,8 @@ class ChildProtocol(asyncio.SubprocessProtocol):
             return  # pumped, so that the child does not block, but not kept
         try:
             if self._output_bytes > self._max_output:
-                msg = f"more than {self._max_output:,} bytes of output"
-                raise AgentProtocolError(msg, code="output_too_large")
+                msg = f"the agent wrote more than {self._max_output:,} bytes"
+                raise AgentProtocolError(msg, code="output_too_large", hint=_MORE)
             lines = self._framer.feed(data)
         except AgentProtocolError as fault:
             self._fault = fault
@@ -114,6 +117,8 @@ class ChildProtocol(asyncio.SubprocessProtocol):
         """Called by the loop when a pipe was closed."""
         if fd == STDOUT:
             self._end_output()
+        elif fd == STDERR:
+            self.silent.set()
         elif fd == 0:
             self._writable.set()
 
@@ -227,6 +232,12 @@ class Child:
         """The last 64 KiB of its standard error, as text."""
         return self._protocol.stderr.text()
 
+    @property
+    def unread(self) -> int:
+        """How many bytes it was sent and has not taken yet."""
+        stdin = self._stdin()
+        return stdin.get_write_buffer_size() if stdin is not None else 0
+
     async def read_line(self) -> bytes | None:
         """The next line of standard output; None at the end. See `ChildProtocol.read_line`."""
         return await self._protocol.read_line()
@@ -269,6 +280,12 @@ class Child:
     async def wait(self) -> Exit:
         """Wait for the process itself, whoever may still hold its pipes."""
         return await asyncio.shield(self._protocol.exited)
+
+    async def last_words(self) -> None:
+        """Wait until an ended process's standard error was read, whoever may still hold it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECS):
+                await self._protocol.silent.wait()
 
     def signal_group(self, number: signal.Signals) -> None:
         """Signal every process of the child's group; nothing happens when it is gone."""

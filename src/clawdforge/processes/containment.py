@@ -16,6 +16,8 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clawdforge.processes.open_files import of_children
+
 MARK_VARIABLE = "CLAWDFORGE_CHILD_OF"
 """In the environment of every child: `FOLDER-ID:INCARNATION:NUMBER:`, the server's and its own."""
 
@@ -79,6 +81,7 @@ def _ulimits(limits: Limits) -> str:
     flags = {
         "-c": limits.core_bytes // 512,
         "-n": limits.open_files,
+        "-S -n": of_children() if limits.open_files is None else None,
         "-f": None if limits.file_bytes is None else max(1, limits.file_bytes // 512),
         "-t": limits.cpu_secs,
     }

@@ -7,9 +7,10 @@ BASIC = (
     "HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR",
     "XDG_*", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
-    "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+    "http_proxy", "https_proxy", "no_proxy", "all_proxy", "ATM_SOCKET",
 )  # fmt: skip
-"""What any program may need: who and where it is, language, certificates, proxies."""
+"""What any program may need: who and where it is, language, certificates, proxies, and where
+hooks report to."""
 
 NEVER = ("CLAWDFORGE_*", "ADMIN_BOOTSTRAP_TOKEN", "ALLOW_CIDRS")
 """The service's own, whatever a configuration says."""

@@ -12,7 +12,7 @@ from clawdforge.config import Settings
 from clawdforge.config.datafolder import DataFolder
 from clawdforge.config.tables import McpServerSettings, SecretSettings
 from clawdforge.core.permission import Policy
-from clawdforge.core.session_io import Limits
+from clawdforge.core.session_inputs import Limits
 from clawdforge.core.session_records import Node, Session
 from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.files import Files

@@ -31,9 +31,12 @@ from clawdforge.http.app import build_app
 from clawdforge.http.guards import Guards
 from clawdforge.http.metrics import Metrics
 from clawdforge.http.services import Services
+from clawdforge.monitor.paths import paths_of
 from clawdforge.processes.detect import detect
 from clawdforge.processes.launcher import Processes
 from clawdforge.server.conversations import Basis, Conversations, open_conversations
+from clawdforge.server.driven import DrivenSessions
+from clawdforge.server.monitoring import Picture
 from clawdforge.store.ledger import Ledger
 from clawdforge.store.sqlite import SqliteLedger
 from clawdforge.tasks import TaskOwner
@@ -48,6 +51,7 @@ class Gateway:
     catalog: Catalog
     folder: DataFolder
     conversations: Conversations
+    picture: Picture
     admin_token: str = field(repr=False)
     local_token: str = field(repr=False)
 
@@ -125,6 +129,7 @@ async def open_gateway(
             incarnation=incarnation,
         )
         conversations = await stack.enter_async_context(open_conversations(basis))
+        picture = await stack.enter_async_context(_picture(settings, environ, conversations))
         sweep = functools.partial(sweep_once, apps, files, conversations.sweeper)
         await sweep()
         owner = TaskOwner()
@@ -144,6 +149,7 @@ async def open_gateway(
             turns=conversations.turns,
             permissions=conversations.permissions,
             hub=conversations.hub,
+            monitor=picture,
             heartbeat_secs=settings.sse_heartbeat_secs,
             caps=conversations.supervisor.caps.get,
             programs=catalog.programs,
@@ -157,9 +163,28 @@ async def open_gateway(
             catalog=catalog,
             folder=folder,
             conversations=conversations,
+            picture=picture,
             admin_token=admin_token,
             local_token=local_token,
         )
+
+
+@asynccontextmanager
+async def _picture(
+    settings: Settings, environ: Mapping[str, str], conversations: Conversations
+) -> AsyncIterator[Picture]:
+    driven = DrivenSessions(conversations.sessions, conversations.supervisor)
+    picture = Picture(paths_of(environ), environ, driven)
+    if settings.monitor == "off":
+        yield picture
+        return
+    conversations.hub.tap = driven.happened
+    await picture.open()
+    try:
+        yield picture
+    finally:
+        driven.close()
+        await picture.close()
 
 
 def _secrets(folder: DataFolder) -> tuple[str, str, str]:

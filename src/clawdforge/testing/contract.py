@@ -246,6 +246,7 @@ def _settings(data_dir: Path, environ: Mapping[str, str]) -> Settings:
         "data_dir": str(data_dir),
         "stop_grace_secs": 0,
         "log_level": "error",
+        "monitor": "off",
         "agents": {name: demo for name in AGENTS if name != "demo"},
     }
     return load_settings(flags=flags, environ=environ).settings

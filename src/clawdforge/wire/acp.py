@@ -25,6 +25,7 @@ from clawdforge.core.events import (
 )
 from clawdforge.core.money import micro_usd
 from clawdforge.core.usage import Usage
+from clawdforge.wire.acp_faults import Faults
 from clawdforge.wire.acp_settings import SettingKey, settings_of
 from clawdforge.wire.acp_tools import ToolCalls, paths_of, text_of
 
@@ -58,12 +59,15 @@ class Updates:
         self.spent_before = 0
         """What it had cost before this process: Claude's adapter goes on from there."""
         """What the conversation has cost so far, as the agent adds it up."""
+        self.faults = Faults()
+        """Of the turn that runs."""
         self._tools = ToolCalls()
         self._settings: dict[str, str] = {}
         self._counted = Usage()
 
     def begin_turn(self) -> None:
         """A turn begins: tool calls and counts of the one before are over."""
+        self.faults = Faults()
         self._tools = ToolCalls()
         self._counted = Usage()
 
@@ -131,6 +135,8 @@ class Updates:
             case "config_option_update":
                 yield from self.changes(update)
             case "session_info_update":
+                if (retry := self.faults.retry(update)) is not None:
+                    yield retry
                 yield from self._title(update)
             case "notice" | "compaction_update" as kind:
                 yield Note(kind=kind.removesuffix("_update"), text=_note_text(update))
@@ -151,7 +157,7 @@ class Updates:
             yield Thought(text=text, message_id=_text(update.get("messageId")))
         elif (level := _notice_level(update)) is not None:
             yield Note(kind=level, text=text)
-        else:
+        elif not self.faults.takes(update, text):
             yield Text(text=text, message_id=_text(update.get("messageId")))
 
     def _tool(self, update: Mapping[str, Any]) -> Iterator[Event]:

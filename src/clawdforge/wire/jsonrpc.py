@@ -18,6 +18,8 @@ REQUEST_CANCELLED = -32800
 
 Id = int | str
 
+_NO_REASON = "the agent gave no reason"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -114,11 +116,12 @@ def _id(value: Any) -> Id | None:
 
 def _failure(number: Id | None, error: Any) -> Failure:
     if not isinstance(error, dict):
-        return Failure(id=number, code=INTERNAL_ERROR, message=str(error)[:500])
+        reason = error[:500] if isinstance(error, str) and error else _NO_REASON
+        return Failure(id=number, code=INTERNAL_ERROR, message=reason)
     code, message = error.get("code"), error.get("message")
     return Failure(
         id=number,
         code=code if isinstance(code, int) else INTERNAL_ERROR,
-        message=message if isinstance(message, str) else "the agent gave no reason",
+        message=message if isinstance(message, str) and message else _NO_REASON,
         data=error.get("data"),
     )

@@ -115,7 +115,7 @@ class AcpDriver(LineConversation):
             flavour=self._flavour,
             auth_method=self._auth_method,
         )
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="clawdforge-"))
+        folder = await asyncio.to_thread(_new_folder, spec.tmp)
         try:
             with contextlib.suppress(AgentError, TimeoutError):
                 async with asyncio.timeout(FORGET_SECS):
@@ -155,3 +155,8 @@ class AcpDriver(LineConversation):
     def _pass_on(self) -> None:
         self.tell(self._talk.take_events())
         self.send(self._talk.take_out())
+
+
+def _new_folder(parent: Path) -> Path:
+    """An empty folder in the session's own, with which it goes should the server die meanwhile."""
+    return Path(tempfile.mkdtemp(prefix="clawdforge-", dir=parent if parent.is_dir() else None))

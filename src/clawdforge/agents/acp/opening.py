@@ -16,6 +16,8 @@ CLAUDE = "claude"
 CANNOT_RESUME = "cannot_resume"
 CANNOT_SET = "cannot_set"
 AUTH = "auth_required"
+_FORGETFUL = {"gemini-cli"}
+"""Offer to load a conversation, and lose it: 0.61.0 may empty the transcript that it is to load."""
 _UNKNOWN = "the agent does not know this conversation any more"
 
 
@@ -66,12 +68,13 @@ def agent_of(answer: Any, flavour: str | None = None) -> Agent:
     """
     told = _dict(answer)
     can = _dict(told.get("agentCapabilities"))
-    version = _dict(told.get("agentInfo")).get("version")
+    about = _dict(told.get("agentInfo"))
+    version = about.get("version")
     is_claude = "claudeCode" in _dict(can.get("_meta"))
     return Agent(
         version=version if isinstance(version, str) else None,
         flavour=flavour or (CLAUDE if is_claude else None),
-        loads=can.get("loadSession") is True,
+        loads=can.get("loadSession") is True and about.get("name") not in _FORGETFUL,
         offers=_dict(can.get("sessionCapabilities")),
         mcp_http=_dict(can.get("mcpCapabilities")).get("http") is True,
     )
@@ -176,7 +179,8 @@ def opening(spec: SessionSpec, *, flavour: str | None, auth_method: str | None) 
     answer = yield from _session(spec, agent)
     session_id = _dict(answer).get("sessionId", spec.resume_id if not spec.fork else None)
     if not isinstance(session_id, str):
-        raise OpeningError("agent_protocol", "the agent gave its session no name")
+        msg = "the agent gave its session no name, as ACP wants it; try another version of it"
+        raise OpeningError("agent_protocol", msg)
     knobs = dict(knobs_of(answer))
     answers = [answer]
     for key, value in _wanted(spec):
@@ -199,9 +203,13 @@ def greeted(
     """
     message = yield Call(method="initialize", params=greeting())
     told = _good(message, "agent_failed", "the agent cannot be used")
-    version = _dict(told).get("protocolVersion", PROTOCOL_VERSION)
+    if not isinstance(told, dict):
+        msg = "the agent does not answer as ACP agents do; is its command right?"
+        raise OpeningError("agent_protocol", msg)
+    version = told.get("protocolVersion", PROTOCOL_VERSION)
     if version != PROTOCOL_VERSION:
-        raise OpeningError("agent_protocol", f"the agent speaks version {version!r:.20} of ACP")
+        msg = f"the agent speaks version {version!r:.20} of ACP, clawdforge {PROTOCOL_VERSION}"
+        raise OpeningError("agent_protocol", f"{msg}; install a version of it that fits")
     agent = agent_of(told, flavour)
     if auth_method is not None:
         answer = yield Call(method="authenticate", params={"methodId": auth_method})

@@ -170,6 +170,9 @@ class Turns:
         reason = result.get("stopReason") if isinstance(result, dict) else None
         if turn.cancelled:
             stop = Stop.CANCELLED
+        elif isinstance(message, Answer) and self.updates.faults.reason is not None:
+            self.fail("error", self.updates.faults.reason)
+            return
         elif isinstance(message, Answer):
             stop = stop_of(reason)
         elif message.code == jsonrpc.REQUEST_CANCELLED:

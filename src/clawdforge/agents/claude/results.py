@@ -54,11 +54,12 @@ def ended(
     """
     reason, answer = text(value.get("stop_reason")), text(value.get("result"))
     own_cost = cost(value.get("total_cost_usd")) if total_cost is None else None
-    if answer is None and not cancelled:
+    stop = Stop.CANCELLED if cancelled else _stop(value, reason)
+    if answer is None and stop not in {Stop.CANCELLED, Stop.DONE}:
         answer = _errors(value)
     return TurnEnded(
         turn_id=turn_id,
-        stop=Stop.CANCELLED if cancelled else _stop(value, reason),
+        stop=stop,
         reason=reason,
         text=answer,
         usage=usage(value.get("usage"), cost_microusd=own_cost),

@@ -8,10 +8,11 @@ there must have its type, all else is taken leniently or ignored.
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 U32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
-U64 = Annotated[int, Meta(ge=0, le=2**64 - 1)]
+U64 = Annotated[int, Meta(ge=0)]
+"""msgspec has no upper bound beyond 63 bits: who reads looks at it (`wire.atm_reading`)."""
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,8 +45,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     total_cost_usd: float
     total_duration_ms: U64
     total_api_duration_ms: U64 = 0
-    total_lines_added: U64 = 0
-    total_lines_removed: U64 = 0
+    total_lines_added: U64 | UnsetType = UNSET
+    total_lines_removed: U64 | UnsetType = UNSET
 
 
 class CurrentUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -62,10 +63,11 @@ class ContextWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     total_input_tokens: U64 = 0
     total_output_tokens: U64 = 0
-    context_window_size: U32 = 200_000
+    context_window_size: U32 | UnsetType = UNSET
     used_percentage: float | None = None
     remaining_percentage: float | None = None
-    current_usage: CurrentUsage | None = None
+    current_usage: CurrentUsage | UnsetType | None = UNSET
+    """None: there is nothing in the context, as after /clear."""
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -126,10 +128,15 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     session_crons: Any = None
     error: Any = None
     tool_calls: msgspec.Raw = msgspec.Raw(b"null")
+    prompt_id: Any = None
+    """Of the turn; a prompt that is given during a turn carries that turn's."""
     entrypoint: Any = None
     """Added by our hook client: `cli`, `sdk-cli` …"""
     sent_at: Any = None
     """Added by our hook client: seconds since 1970 when the hook ran."""
+
+    def __repr__(self) -> str:  # prompts and what tools are given are nobody's business
+        return f"Hook({self.hook_event_name!r} of {self.session_id!r})"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
@@ -202,3 +209,6 @@ class Driven(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Seconds since 1970."""
     first_prompt: str | None = None
     pending_permissions: int = 0
+
+    def __repr__(self) -> str:  # without the prompt
+        return f"Driven({self.session_id!r} is {self.status!r})"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from clawdforge.agents.driver import Caps, Driver, SessionSpec, SettingName
 from clawdforge.core.events import Ready
-from clawdforge.core.session import Agent, SessionMachine
-from clawdforge.core.session_io import (
+from clawdforge.core.session import SessionMachine
+from clawdforge.core.session_effects import (
     Arm,
     Audit,
     BeginTurn,
@@ -23,13 +23,9 @@ from clawdforge.core.session_io import (
     Effect,
     EndTurn,
     Fact,
-    Happened,
-    Input,
     Keep,
     LeaveLine,
-    Moment,
     Over,
-    Prompted,
     Reply,
     Send,
     Settled,
@@ -37,11 +33,20 @@ from clawdforge.core.session_io import (
     StopAgent,
     TellAnswer,
     TellCancel,
-    Timer,
-    TurnRequest,
     WantPlace,
 )
-from clawdforge.core.session_records import Session, TurnState
+from clawdforge.core.session_inputs import (
+    Gone,
+    Happened,
+    Input,
+    Moment,
+    Prompted,
+    RestAsked,
+    Timer,
+    TurnRequest,
+)
+from clawdforge.core.session_records import Session, TurnEnd, TurnState
+from clawdforge.core.session_state import Agent
 from clawdforge.errors import BusyError, ClawdforgeError
 from clawdforge.gateway.sessions.inbox import Inbox
 from clawdforge.gateway.sessions.seat import Seat
@@ -69,7 +74,8 @@ class Surroundings:
     driver: Callable[[str], Driver]
     utc: Callable[[], float]
     mono: Callable[[], float]
-    became_idle: Callable[["SessionActor"], None]
+    make_room: Callable[[], None]
+    """To be called when an agent could give its place up now, or will not after all."""
     learned: Callable[[str, Caps], None]
     """Told what an agent (by name) can do, once it is ready."""
 
@@ -94,13 +100,15 @@ class SessionActor:
         """Set when the session was given up, too."""
         self.fault: ClawdforgeError | None = None
         """Why it ended before its time."""
+        self.resting = False
+        """Was told to rest, and has not looked at it yet."""
         self.waiting_for = Waiting()
         self._writing = writing
         self._spec = spec
         self._around = around
         self._inbox = Inbox()
         self._calm = asyncio.Event()
-        self._ended_turn: int | None = None
+        self._ended_turn: TurnEnd | None = None
         self._seat = Seat(
             app_id=machine.session.app_id,
             name=self.session_id[:8],
@@ -147,6 +155,11 @@ class SessionActor:
     def put(self, input_: Input) -> None:
         """Hand in an input."""
         self._inbox.put(input_)
+
+    def rest(self, reason: str) -> None:
+        """Have the agent end, if it is idle then, too: somebody else needs its place."""
+        self.resting = True
+        self.put(RestAsked(reason=reason))
 
     def give_up(self, error: ClawdforgeError) -> None:
         """End at once, and write nothing any more: the session may be another's."""
@@ -197,18 +210,21 @@ class SessionActor:
         effects: list[Effect] = []
         for input_ in inputs:
             effects += self._on(input_)
+        if self.machine.idle:  # from now on, though not everybody was told yet
+            self.idle_since = self._around.mono()
         await self._carry_out(effects)
         self.waiting_for.acknowledge(inputs)
         if self.machine.holds_text and not self._inbox.is_armed(Timer.JOIN):
             self._inbox.arm(Arm(timer=Timer.JOIN, secs=JOIN_SECS))
         if not self.busy:
             self._calm.set()
-        if self.machine.idle:
-            self.idle_since = self._around.mono()
-            self._around.became_idle(self)
+        if self.machine.idle or any(isinstance(i, RestAsked | Gone) for i in inputs):
+            self._around.make_room()
 
     def _on(self, input_: Input) -> Sequence[Effect]:
         caps = self._seat.caps
+        if isinstance(input_, RestAsked):
+            self.resting = False
         if isinstance(input_, Happened) and caps is not None:
             self.machine.can_resume = caps.resume
             if isinstance(input_.event, Ready):
@@ -235,7 +251,7 @@ class SessionActor:
         if self._writing.must_go_first(effect):
             await self._store()
         if isinstance(effect, EndTurn):
-            self._ended_turn = effect.end.turn
+            self._ended_turn = effect.end
             if effect.end.state not in {TurnState.DONE, TurnState.CANCELLED}:
                 effect = EndTurn(end=replace(effect.end, stderr=self._seat.stderr))
         self._writing.add(effect, now)
@@ -243,7 +259,8 @@ class SessionActor:
     async def _store(self) -> None:
         await self._writing.store()
         if self._ended_turn is not None:
-            self.waiting_for.ended(self._ended_turn)
+            end = self._ended_turn
+            self.waiting_for.ended(end.turn if end.state is TurnState.CANCELLED else None)
             self._ended_turn = None
 
     def _tell(self, effect: Told) -> None:
@@ -263,8 +280,8 @@ class SessionActor:
 
     def _do(self, effect: Effect) -> None:
         match effect:
-            case WantPlace():
-                self._seat.line_up()
+            case WantPlace(place=place):
+                self._seat.line_up(place)
             case LeaveLine():
                 self._seat.leave_line()
             case StartAgent():

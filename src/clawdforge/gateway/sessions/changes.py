@@ -6,15 +6,15 @@ from typing import Any
 
 from clawdforge.agents.driver import Caps
 from clawdforge.core.options import SessionChange, SessionOptions
-from clawdforge.core.session import UNPROVEN, Agent
-from clawdforge.core.session_io import OptionsChanged
+from clawdforge.core.session_inputs import OptionsChanged
 from clawdforge.core.session_records import Append, Session, SessionPatch, StoredEvent
+from clawdforge.core.session_state import UNPROVEN, Agent
 from clawdforge.errors import AgentError, BusyError, ConflictError, InputError, NotFoundError
 from clawdforge.gateway.caller import Caller
 from clawdforge.gateway.sessions.actor import SessionActor
 from clawdforge.gateway.sessions.hub import Hub
 from clawdforge.gateway.sessions.policies import Policies
-from clawdforge.gateway.sessions.service import Sessions, View, check_model, closed
+from clawdforge.gateway.sessions.service import Sessions, View, check_meta, check_model, closed
 from clawdforge.gateway.sessions.specs import Specs
 from clawdforge.gateway.sessions.supervisor import Supervisor
 from clawdforge.gateway.sessions.writing import encoded
@@ -142,7 +142,9 @@ class Changes:
         Raises:
             ConflictError: the agent cannot (`not_forkable`), or a turn runs (`session_running`).
             BusyError: too many sessions are open (`sessions_full`).
+            InputError: `meta` is too long.
         """
+        check_meta(meta)
         source = await self._sessions.own(session_id, who=who)
         known_as = source.agent_session_id
         if not self._caps(source).fork or not known_as or known_as.startswith(UNPROVEN):
@@ -182,6 +184,8 @@ async def _tell(actor: SessionActor, changes: Sequence[tuple[str, str]]) -> bool
         except BusyError:
             raise
         except AgentError as error:
+            if error.code == "agent_gone":  # asleep: the next one is started with the value
+                return True
             msg = f"{key}: the agent does not take that value: {error.message}"
             raise InputError(msg, code="cannot_set") from error
     return restart

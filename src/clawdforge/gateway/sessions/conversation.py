@@ -6,10 +6,12 @@ What is said to it goes out in order, what it says comes in, nothing of it is le
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from clawdforge.agents.driver import Decision, Driver, SessionSpec, SettingName
-from clawdforge.core.session_io import Broke, Gone, Happened, Input
+from clawdforge.core.session_inputs import Broke, Gone, Happened, Input
 from clawdforge.errors import AgentError, ClawdforgeError
+from clawdforge.gateway.session_folders import workspace_gone
 from clawdforge.gateway.slots import Slot
 from clawdforge.tasks import TaskOwner
 
@@ -49,6 +51,7 @@ class Conversation:
         self._owner = owner
         self._name = name
         self._sayings: asyncio.Queue[Saying] = asyncio.Queue()
+        self._cwd: Path | None = None
         self._ready = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
         self._talking = owner.start(self._talk(), name=f"talk-{name}")
@@ -58,6 +61,8 @@ class Conversation:
         """Hand the prompt in, after all that was said before."""
 
         async def say(driver: Driver) -> None:
+            if self._cwd is not None and not await asyncio.to_thread(self._cwd.is_dir):
+                raise workspace_gone()  # the agent would work nowhere
             await driver.prompt(turn_id, prompt)
 
         self._sayings.put_nowait(say)
@@ -123,7 +128,9 @@ class Conversation:
         await self._gate.acquire()
         self._owner.start(self._leave_gate(), name=f"gate-{self._name}")
         try:
-            await self.driver.open(await self._spec())
+            spec = await self._spec()
+            self._cwd = spec.cwd
+            await self.driver.open(spec)
         except BaseException:
             self._ready.set()
             raise

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 
@@ -12,6 +12,8 @@ from clawdforge.store.session_ledger import SessionLedger
 
 MAX_BEHIND = 2048
 """Events that may wait for a reader; with more it is told that it lags, and let go."""
+MAX_BEHIND_CHARS = 64 * 1024 * 1024
+"""The same for what is in them; one event may be as large."""
 PAGE = 500
 
 
@@ -30,6 +32,7 @@ class Subscription:
 
     def __init__(self) -> None:
         self._waiting: deque[StoredEvent] = deque()
+        self._chars = 0
         self._news = asyncio.Event()
         self.end: End | None = None
 
@@ -37,7 +40,8 @@ class Subscription:
         """Hand in new events, unless the reader has been let go."""
         if self.end is None:
             self._waiting.extend(events)
-            if len(self._waiting) > MAX_BEHIND:
+            self._chars += sum(len(event.body) for event in events)
+            if len(self._waiting) > MAX_BEHIND or self._is_too_much:
                 self._waiting.clear()
                 self.end = End.LAGGED
             self._news.set()
@@ -54,7 +58,12 @@ class Subscription:
             await self._news.wait()
         taken = tuple(self._waiting)
         self._waiting.clear()
+        self._chars = 0
         return taken
+
+    @property
+    def _is_too_much(self) -> bool:
+        return self._chars > MAX_BEHIND_CHARS and len(self._waiting) > 1
 
 
 class Hub:
@@ -66,6 +75,8 @@ class Hub:
 
     def __init__(self, *, max_readers: int) -> None:
         self._max_readers = max_readers
+        self.tap: Callable[[str, Sequence[StoredEvent]], None] = lambda _id, _events: None
+        """Called with whatever is published; must not wait."""
         self._readers: dict[str, set[Subscription]] = {}
         self._count = 0
         self._stopping = False
@@ -77,6 +88,7 @@ class Hub:
 
     def publish(self, session_id: str, events: Sequence[StoredEvent]) -> None:
         """Hand out events that are durable."""
+        self.tap(session_id, events)
         for reader in self._readers.get(session_id, ()):
             reader.put(events)
 
@@ -87,6 +99,16 @@ class Hub:
             for reader in readers:
                 reader.finish(End.STOPPING)
 
+    def require_room(self) -> None:
+        """Refuse when as many watch as may.
+
+        Raises:
+            BusyError: they do (`readers_full`).
+        """
+        if self._count >= self._max_readers:
+            msg = f"{self._count} readers follow events already; try again later"
+            raise BusyError(msg, code="readers_full", retry_after_secs=10)
+
     @contextmanager
     def subscribed(self, session_id: str) -> Iterator[Subscription]:
         """Watch a session for the length of a block.
@@ -94,9 +116,7 @@ class Hub:
         Raises:
             BusyError: too many watch already.
         """
-        if self._count >= self._max_readers:
-            msg = f"{self._count} readers follow events already; try again later"
-            raise BusyError(msg, code="readers_full", retry_after_secs=10)
+        self.require_room()
         subscription = Subscription()
         if self._stopping:
             subscription.finish(End.STOPPING)
@@ -113,14 +133,20 @@ class Hub:
 
 
 async def follow(
-    ledger: SessionLedger, subscription: Subscription, session_id: str, after: int
+    ledger: SessionLedger,
+    subscription: Subscription,
+    session_id: str,
+    after: int,
+    *,
+    is_closed: bool = False,
 ) -> AsyncGenerator[Sequence[StoredEvent] | End, None]:
     """The session's events from `after` on, for ever: first what is stored, then what comes.
 
     No gap and no repeat: the subscription began before the first page is read, and what it
-    has in common with the pages is passed over. The last thing that comes is an `End`.
+    has in common with the pages is passed over. The last thing that comes is an `End`; it comes
+    at once when the session `is_closed` and nothing is stored beyond `after`.
     """
-    last, is_closed = after, False
+    last = after
     while page := await ledger.read(session_id, after=last, limit=PAGE):
         last, is_closed = page[-1].seq, page[-1].type == "session_closed"
         yield page

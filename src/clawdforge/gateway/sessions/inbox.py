@@ -5,7 +5,8 @@ import contextlib
 from collections import deque
 from collections.abc import Sequence
 
-from clawdforge.core.session_io import Arm, Expired, Granted, Input, Timer
+from clawdforge.core.session_effects import Arm
+from clawdforge.core.session_inputs import Expired, Granted, Input, Timer
 
 MAX_UNREAD = 1024
 """Inputs that may wait; with more the agent's output is not read for a while."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from clawdforge.core.session_io import Answered
+from clawdforge.core.session_inputs import Answered
 from clawdforge.core.session_records import Permission, PermissionState
 from clawdforge.errors import ConflictError, InputError, NotFoundError
 from clawdforge.gateway.caller import Caller
@@ -63,6 +63,9 @@ class Permissions:
         if args is not None and (actor.caps is None or not actor.caps.takes_args):
             msg = "args: this agent does what it asked for or nothing; it takes no other input"
             raise InputError(msg, code="args_not_taken")
+        if actor.waiting_for.is_being_answered(permission_id):
+            msg = "somebody else's answer came first"
+            raise ConflictError(msg, code="already_answered")
         settled = actor.waiting_for.expect_answer(permission_id)
         actor.put(
             Answered(

@@ -4,15 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from clawdforge.agents.driver import Caps, Decision, Driver, SessionSpec, SettingName
-from clawdforge.core.session_io import (
-    Broke,
-    Gone,
-    Granted,
-    Input,
-    Refused,
-    Send,
-    TellAnswer,
-)
+from clawdforge.core.session_effects import Send, TellAnswer
+from clawdforge.core.session_inputs import Broke, Gone, Granted, Input, Refused
 from clawdforge.errors import AgentError, BusyError, ClawdforgeError
 from clawdforge.gateway.sessions.conversation import Conversation
 from clawdforge.gateway.slots import Slot, Slots
@@ -67,9 +60,9 @@ class Seat:
             self._stderr = self._conversation.driver.stderr[-MAX_STDERR_CHARS:]
         return self._stderr
 
-    def line_up(self) -> None:
+    def line_up(self, place: int) -> None:
         """Get in line; comes back as `Granted` or `Refused`."""
-        self._lining_up = self._owner.start(self._wait(), name=f"line-{self._name}")
+        self._lining_up = self._owner.start(self._wait(place), name=f"line-{self._name}")
 
     def leave_line(self) -> None:
         """Do not wait any more, or give back what was granted meanwhile."""
@@ -149,13 +142,13 @@ class Seat:
         await self._owner.wait()
         self._release()
 
-    async def _wait(self) -> None:
+    async def _wait(self, place: int) -> None:
         try:
             self._slot = await self._slots.acquire(self._app_id)
         except BusyError as error:
-            self._put(Refused(error=error))
+            self._put(Refused(place=place, error=error))
         else:
-            self._put(Granted())
+            self._put(Granted(place=place))
 
     def _release(self) -> None:
         slot, self._slot = self._slot, None

@@ -13,10 +13,11 @@ from clawdforge.agents.driver import Agents
 from clawdforge.core.names import is_model_name
 from clawdforge.core.options import NewSession, SessionOptions
 from clawdforge.core.records import AuditEntry
-from clawdforge.core.session_io import StopAsked
+from clawdforge.core.session_inputs import StopAsked
 from clawdforge.core.session_records import Session
 from clawdforge.errors import (
     BusyError,
+    ConflictError,
     GoneError,
     InputError,
     NotFoundError,
@@ -74,22 +75,36 @@ class Sessions:
         self._specs = specs
         self._policies = policies
         self._utc = utc
+        self._keys: set[tuple[str, str]] = set()
 
     async def create(self, wanted: NewSession, *, who: Caller) -> Session:
         """Make a session. Its agent is started with its first turn.
 
         Raises:
             InputError: an unknown agent, a bad model or option; a key used for something else.
+            ConflictError: a request with that key runs (`idempotency_running`).
             BusyError: too many sessions are open (`sessions_full`).
             StorageError: it could not be recorded.
         """
         assert who.app is not None
         self._supervisor.refuse_when_stopping()
         digest = _digest(wanted)
-        if wanted.idempotency_key is not None:
-            known = await self._ledger.session_of_key(who.app.app_id, wanted.idempotency_key)
+        if wanted.idempotency_key is None:
+            return await self._made(wanted, who, digest)
+        held = (who.app.app_id, wanted.idempotency_key)
+        if held in self._keys:
+            msg = "the request with that Idempotency-Key runs; ask again when it has ended"
+            raise ConflictError(msg, code="idempotency_running")
+        self._keys.add(held)  # before anything is awaited: requests may come at the same time
+        try:
+            known = await self._ledger.session_of_key(*held)
             if known is not None:
                 return _same(known, digest)
+            return await self._made(wanted, who, digest)
+        finally:
+            self._keys.discard(held)
+
+    async def _made(self, wanted: NewSession, who: Caller, digest: str) -> Session:
         session = await self._checked(wanted, who, digest)
         await self._specs.make(session)
         await self.add(session, who)
@@ -204,9 +219,7 @@ class Sessions:
             raise InputError(msg, code="unknown_agent")
         if wanted.model is not None:
             check_model(wanted.model)
-        if wanted.meta is not None and len(json.dumps(wanted.meta)) > MAX_META_CHARS:
-            msg = f"meta: longer than {MAX_META_CHARS:,} characters as JSON"
-            raise InputError(msg, code="meta_too_large")
+        check_meta(wanted.meta)
         assert who.app is not None
         self._policies.check(wanted.options.permissions, who.app.app_id)
         self._specs.check(wanted.options, app_name=who.app.name)
@@ -276,6 +289,17 @@ def check_model(model: str) -> None:
     if not is_model_name(model):
         msg = "model: that cannot be a model's name"
         raise InputError(msg, code="invalid_model")
+
+
+def check_meta(meta: Mapping[str, Any] | None) -> None:
+    """Refuse notes that are too long.
+
+    Raises:
+        InputError: they are (`meta_too_large`).
+    """
+    if meta is not None and len(json.dumps(meta)) > MAX_META_CHARS:
+        msg = f"meta: longer than {MAX_META_CHARS:,} characters as JSON"
+        raise InputError(msg, code="meta_too_large")
 
 
 def _same(known: Session, digest: str) -> Session:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from clawdforge.agents.driver import Agents, McpServer, SessionSpec
 from clawdforge.core.options import SessionOptions
-from clawdforge.core.session_io import StartAgent
+from clawdforge.core.session_effects import StartAgent
 from clawdforge.core.session_records import Session
 from clawdforge.errors import AgentError, ClawdforgeError, ConfigError, InputError
 from clawdforge.gateway.files import Attachment
@@ -96,7 +96,8 @@ class Specs:
         with contextlib.suppress(KeyError, ClawdforgeError):
             driver = self._agents.driver(session.agent)
             cwd = self._folders.cwd(session.session_id)
-            await driver.forget(SessionSpec(cwd=cwd, tmp=cwd, resume_id=agent_session_id))
+            tmp = cwd.with_name("tmp")
+            await driver.forget(SessionSpec(cwd=cwd, tmp=tmp, resume_id=agent_session_id))
 
     async def stage(
         self, session: Session, attachments: Sequence[Attachment], *, turn: int

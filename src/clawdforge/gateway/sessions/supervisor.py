@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from clawdforge.agents.driver import Caps, Driver, SessionSpec
 from clawdforge.core.permission import Policy
 from clawdforge.core.session import SessionMachine
-from clawdforge.core.session_io import Limits, RestAsked, StartAgent, StopAsked, WarmUp
+from clawdforge.core.session_effects import StartAgent
+from clawdforge.core.session_inputs import Limits, StopAsked, WarmUp
 from clawdforge.core.session_records import Claim, Node, Session
-from clawdforge.errors import BusyError, ClawdforgeError, NotFoundError
+from clawdforge.core.session_state import Agent
+from clawdforge.errors import BusyError, ClawdforgeError, NotFoundError, StorageError
 from clawdforge.gateway.sessions.actor import SessionActor, Surroundings
 from clawdforge.gateway.sessions.hub import Hub
 from clawdforge.gateway.sessions.lease import Lease
@@ -24,6 +26,8 @@ from clawdforge.tasks import TaskOwner
 log = logging.getLogger(__name__)
 
 _ALL = 1_000_000
+MEND_SECS = 2.0
+"""How often it is tried to put in order what could not be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Supervisor:
         self._actors: dict[str, SessionActor] = {}
         self._waking: dict[str, asyncio.Task[SessionActor]] = {}
         self._owner = TaskOwner()
+        self._menders = TaskOwner()
         self._stopping = False
         self.caps: dict[str, Caps] = {}
         """What agents can do, by name, as far as they were ready since the start."""
@@ -81,7 +86,7 @@ class Supervisor:
             driver=driver,
             utc=utc,
             mono=mono,
-            became_idle=self._became_idle,
+            make_room=self.make_room,
             learned=self.caps.__setitem__,
         )
         slots.when_waiting = self.make_room
@@ -157,11 +162,15 @@ class Supervisor:
         return len(left)
 
     def make_room(self) -> None:
-        """Somebody waits for a place: the agent that has been idle longest rests."""
-        idle = [a for a in self._actors.values() if a.machine.idle and not a.over]
-        if idle:
-            longest = min(idle, key=lambda actor: actor.idle_since)
-            longest.put(RestAsked(reason="its place was needed"))
+        """As many of the agents that have been idle longest rest as others wait for places."""
+        if not self._slots.waiting:
+            return
+        actors = [actor for actor in self._actors.values() if not actor.over]
+        coming = sum(a.resting or a.machine.agent is Agent.STOPPING for a in actors)
+        idle = [actor for actor in actors if actor.machine.idle and not actor.resting]
+        idle.sort(key=lambda actor: actor.idle_since)
+        for actor in idle[: max(0, self._slots.waiting - coming)]:
+            actor.rest("its place was needed")
 
     def fence(self) -> None:
         """The lease is lost: whatever runs ends now, and nothing is written about it."""
@@ -180,6 +189,7 @@ class Supervisor:
                 if left > 0:
                     await actor.quiet(left)
         self.stop_all()
+        await self._menders.cancel()
         await self._owner.wait()
 
     def stop_all(self) -> None:
@@ -235,7 +245,23 @@ class Supervisor:
             finally:
                 self._actors.pop(actor.session_id, None)
                 actor.ended.set()
+                self.make_room()
+                fault = actor.fault
+                if fault is not None and not isinstance(fault, BusyError) and not self._stopping:
+                    name = f"mend-{actor.session_id[:8]}"
+                    self._menders.start(self._mend(actor.session_id), name=name)
 
-    def _became_idle(self, actor: SessionActor) -> None:
-        if self._slots.waiting:
-            actor.put(RestAsked(reason="its place was needed"))
+    async def _mend(self, session_id: str) -> None:
+        """Record what was left unfinished as soon as the ledger takes it: somebody may wait."""
+        while True:
+            await asyncio.sleep(MEND_SECS)
+            try:
+                await self.actor(session_id)  # the new owner puts it in order
+            except StorageError:
+                continue
+            except BusyError as error:
+                if error.code == "lease_lost":
+                    continue
+            except ClawdforgeError as error:
+                log.warning("a session stays unfinished", extra={"reason": error.message})
+            return

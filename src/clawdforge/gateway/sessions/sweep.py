@@ -1,12 +1,13 @@
 """What becomes of sessions in time: idle ones are closed, closed ones are deleted."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from clawdforge.core.records import AuditEntry
-from clawdforge.core.session import UNPROVEN
 from clawdforge.core.session_records import Session
+from clawdforge.core.session_state import UNPROVEN
 from clawdforge.errors import AgentError, BusyError, NotFoundError
 from clawdforge.gateway.sessions.service import Sessions
 from clawdforge.gateway.sessions.specs import Specs
@@ -59,8 +60,11 @@ class SessionSweeper:
         for session_id in await self._ledger.idle_sessions(now - self.ttl_secs):
             closed += await self._close(session_id)
         deleted = 0
+        users: dict[str, Counter[str]] = {}
         for session in await self._ledger.closed_sessions(now - self.hard_ttl_secs):
-            deleted += await self._delete(session, now)
+            if session.app_id not in users:
+                users[session.app_id] = await self._users(session.app_id)
+            deleted += await self._delete(session, now, users[session.app_id])
         return Swept(soft_closed=closed, hard_deleted=deleted)
 
     async def _close(self, session_id: str) -> bool:
@@ -73,7 +77,12 @@ class SessionSweeper:
             log.info("an idle session was not closed", extra={"reason": error.message})
             return False
 
-    async def _delete(self, session: Session, now: int) -> bool:
+    async def _users(self, app_id: str) -> Counter[str]:
+        """How many of an app's sessions may still need each conversation."""
+        found = await self._ledger.sessions(app_id)
+        return Counter(name for session in found for name in _conversations(session))
+
+    async def _delete(self, session: Session, now: int, users: Counter[str]) -> bool:
         entry = AuditEntry(
             at=now,
             actor="server",
@@ -81,8 +90,21 @@ class SessionSweeper:
             subject=session.session_id,
             detail={"app": session.app_name, "turns": session.turn_count},
         )
-        known_as = session.agent_session_id
-        if known_as is not None:
-            await self._specs.forget(session, known_as.removeprefix(UNPROVEN))
+        for name in _conversations(session):
+            users[name] -= 1
+            if not users[name]:
+                await self._specs.forget(session, name)
         await self._specs.remove(session)
         return await self._ledger.delete_session(session.session_id, entry)
+
+
+def _conversations(session: Session) -> set[str]:
+    """What a session's agent may be asked to go on with: of a new fork also its source's."""
+    known_as = session.agent_session_id
+    if known_as is None:
+        return set()
+    found = {known_as.removeprefix(UNPROVEN)}
+    source = session.options.get("fork")
+    if known_as.startswith(UNPROVEN) and source is not None:
+        found.add(source)
+    return found

@@ -10,7 +10,8 @@ from typing import Any
 from clawdforge.core.options import NewTurn
 from clawdforge.core.run import with_attachments
 from clawdforge.core.sdk_events import sdk_events
-from clawdforge.core.session_io import CancelAsked, TurnOutcome, TurnRequest
+from clawdforge.core.session_effects import TurnOutcome
+from clawdforge.core.session_inputs import CancelAsked, TurnRequest
 from clawdforge.core.session_records import Session, StoredEvent, Turn
 from clawdforge.errors import BusyError, ConflictError, InputError, NotFoundError
 from clawdforge.gateway.caller import Caller
@@ -88,10 +89,26 @@ class Turns:
         session = await self._own(session_id, who)
         timeout_secs = self._timeout(wanted)
         digest = _digest(wanted)
-        if wanted.idempotency_key is not None:
-            replayed = await self._replayed(session, wanted.idempotency_key, digest)
-            if replayed is not None:
-                return replayed
+        if wanted.idempotency_key is None:
+            return await self._taken(session, wanted, timeout_secs, digest, who)
+        held = (session_id, wanted.idempotency_key)
+        if held in self._keys:
+            raise _running()
+        self._keys.add(held)  # before anything is awaited: requests may come at the same time
+        try:
+            handle = await self._replayed(session, wanted.idempotency_key, digest)
+            if handle is None:
+                handle = await self._taken(session, wanted, timeout_secs, digest, who)
+        except BaseException:
+            self._keys.discard(held)
+            raise
+        handle.outcome.add_done_callback(lambda _: self._keys.discard(held))
+        return handle
+
+    async def _taken(
+        self, session: Session, wanted: NewTurn, timeout_secs: int, digest: str, who: Caller
+    ) -> TurnHandle:
+        session_id = session.session_id
         if session.closed_at is not None:
             raise closed()
         self._supervisor.refuse_when_stopping()
@@ -99,12 +116,11 @@ class Turns:
         actor = await self._supervisor.actor(session_id)
         prompt = wanted.prompt
         if attachments:
+            self._require_room(actor)  # nothing of a turn that is refused is to be left
             names = await self._specs.stage(session, attachments, turn=actor.next_turn)
             prompt = with_attachments(prompt, names)
             actor = await self._supervisor.actor(session_id)
-        if actor.waiting >= self._inbox:
-            msg = f"{actor.waiting} turns wait in this session already"
-            raise BusyError(msg, code="inbox_full", retry_after_secs=5)
+        self._require_room(actor)
         said = wanted.prompt.encode()
 
         def request(ticket: int) -> TurnRequest:
@@ -120,7 +136,12 @@ class Turns:
                 request_digest=digest if wanted.idempotency_key is not None else None,
             )
 
-        return self._submitted(actor, session, wanted.idempotency_key, request)
+        return self._submitted(actor, session, request)
+
+    def _require_room(self, actor: SessionActor) -> None:
+        if actor.waiting >= self._inbox:
+            msg = f"{actor.waiting} turns wait in this session already"
+            raise BusyError(msg, code="inbox_full", retry_after_secs=5)
 
     async def answer(self, handle: TurnHandle) -> TurnAnswer:
         """Wait for the turn's end; who stops waiting does not end it."""
@@ -128,7 +149,10 @@ class Turns:
         return TurnAnswer(outcome=outcome, events=sdk_events(outcome.bodies))
 
     async def cancel(self, session_id: str, *, who: Caller) -> int | None:
-        """Stop the running turn; its number once it has really ended. None: none ran."""
+        """Stop the running turn; its number once it has really ended.
+
+        None: there was nothing to cancel, or it ended by itself meanwhile.
+        """
         await self._own(session_id, who)
         actor = self._supervisor.awake(session_id)
         if actor is None:
@@ -172,14 +196,9 @@ class Turns:
         self,
         actor: SessionActor,
         session: Session,
-        key: str | None,
         request: Callable[[int], TurnRequest],
     ) -> TurnHandle:
         ticket = actor.submit(request)
-        if key is not None:
-            held = (session.session_id, key)
-            self._keys.add(held)
-            ticket.outcome.add_done_callback(lambda _: self._keys.discard(held))
 
         def seen(outcome: asyncio.Future[TurnOutcome]) -> None:
             if not outcome.cancelled() and outcome.exception() is None:
@@ -189,8 +208,6 @@ class Turns:
         return TurnHandle(session_id=session.session_id, begun=ticket.begun, outcome=ticket.outcome)
 
     async def _replayed(self, session: Session, key: str, digest: str) -> TurnHandle | None:
-        if (session.session_id, key) in self._keys:
-            raise _running()
         turn = await self._ledger.turn_of_key(session.session_id, key)
         if turn is None:
             return None

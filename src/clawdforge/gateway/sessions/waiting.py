@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clawdforge.core.session_io import Answered, Input, OptionsChanged, Reply, TurnOutcome
+from clawdforge.core.session_effects import Reply, TurnOutcome
+from clawdforge.core.session_inputs import Answered, Input, OptionsChanged
 from clawdforge.core.session_records import Permission, TurnState
 from clawdforge.errors import ClawdforgeError
 
@@ -59,7 +60,7 @@ class Waiting:
         return self._last_ticket, ticket
 
     def expect_end(self) -> asyncio.Future[int | None]:
-        """The number of the next turn that ends; None: the session ended before."""
+        """Done when a turn ends: its number if it was cancelled; None: it ended otherwise."""
         future: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._ends.append(future)
         return future
@@ -72,9 +73,13 @@ class Waiting:
 
     def expect_answer(self, permission_id: str) -> asyncio.Future[Permission | None]:
         """The permission once it has its answer; None: it is not open any more."""
-        if permission_id not in self._answers:
-            self._answers[permission_id] = asyncio.get_running_loop().create_future()
-        return self._answers[permission_id]
+        future: asyncio.Future[Permission | None] = asyncio.get_running_loop().create_future()
+        self._answers[permission_id] = future
+        return future
+
+    def is_being_answered(self, permission_id: str) -> bool:
+        """Whether somebody's answer is on its way."""
+        return permission_id in self._answers
 
     def begun(self, number: int, begin: Begin) -> None:
         """A turn has begun."""
@@ -101,10 +106,10 @@ class Waiting:
         if future is not None:
             _settle(future, permission)
 
-    def ended(self, turn: int) -> None:
-        """A turn has ended."""
+    def ended(self, cancelled: int | None) -> None:
+        """A turn has ended; the number of one that was cancelled."""
         for future in self._ends:
-            _settle(future, turn)
+            _settle(future, cancelled)
         self._ends.clear()
 
     def acknowledge(self, inputs: Sequence[Input]) -> None:

@@ -7,15 +7,8 @@ from typing import Any
 
 from clawdforge.core.records import AuditEntry
 from clawdforge.core.run import whole_text
-from clawdforge.core.session_io import (
-    Audit,
-    BeginTurn,
-    Change,
-    EndTurn,
-    Fact,
-    Keep,
-    Moment,
-)
+from clawdforge.core.session_effects import Audit, BeginTurn, Change, EndTurn, Fact, Keep
+from clawdforge.core.session_inputs import Moment
 from clawdforge.core.session_records import (
     Append,
     Claim,

@@ -32,7 +32,9 @@ Who = Annotated[Caller, Depends(caller)]
 Key = Annotated[str | None, Depends(idempotency_key)]
 
 
-@router.post("/sessions", response_model=SessionMade, responses=errors(401, 413, 415, 422, 503))
+@router.post(
+    "/sessions", response_model=SessionMade, responses=errors(401, 409, 413, 415, 422, 503)
+)
 async def create(request: Request, body: SessionBody, who: Who, key: Key) -> Response:
     """Make a session. Its agent is started with its first turn.
 
@@ -70,10 +72,14 @@ async def page(
     before: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Response:
     """The app's sessions, newest first."""
-    views = await services(request).sessions.page(
-        limit=limit, before=cursor(before), include_closed=include_closed, who=who
+    found = await services(request).sessions.page(
+        limit=limit + 1 if limit else None,
+        before=cursor(before),
+        include_closed=include_closed,
+        who=who,
     )
-    last = views[-1].session if limit is not None and len(views) == limit else None
+    views = found[:limit]
+    last = views[-1].session if len(found) > len(views) else None
     body = {
         "sessions": [session_row(view) for view in views],
         "count": len(views),

@@ -64,6 +64,8 @@ async def turn(request: Request, session_id: str, body: TurnBody, who: Who, key:
         idempotency_key=key,
     )
     its = services(request)
+    if wants_events(request):
+        its.hub.require_room()
     handle = await its.turns.take(session_id, wanted, who=who)
     if wants_events(request):
         return await _streamed(request, handle)
@@ -132,7 +134,7 @@ async def events(
     `Last-Event-ID` continues it without a gap or a repeat, also after a restart of the server.
     """
     its = services(request)
-    await its.sessions.own(session_id, who=who)
+    session = await its.sessions.own(session_id, who=who)
     if wants_events(request):
         return EventStream(
             ledger=its.ledger,
@@ -140,11 +142,13 @@ async def events(
             session_id=session_id,
             after=last_event_id(request, after),
             heartbeat_secs=its.heartbeat_secs,
+            is_closed=session.closed_at is not None,
         )
-    found = await its.ledger.read(session_id, after=after, limit=limit)
+    found = await its.ledger.read(session_id, after=after, limit=limit + 1)
+    shown = found[:limit]
     body = {
-        "events": [event_value(event) for event in found],
-        "next": found[-1].seq if len(found) == limit else None,
+        "events": [event_value(event) for event in shown],
+        "next": shown[-1].seq if len(found) > limit else None,
     }
     return JSONResponse(body)
 

@@ -214,11 +214,13 @@ async def started_since(before: set[psutil.Process]) -> set[psutil.Process]:
 
 
 async def kill_started_since(before: set[psutil.Process]) -> None:
-    """Kill what was started since, and wait until it has ended."""
-    for process in await started_since(before):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            await asyncio.to_thread(process.kill)
-    await all_gone(before)
+    """Kill what was started since until it has ended: it may be starting more of itself."""
+    async with asyncio.timeout(PATIENCE_SECS):
+        while found := await started_since(before):
+            for process in found:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    await asyncio.to_thread(process.kill)
+            await asyncio.sleep(0.01)
 
 
 async def all_gone(before: set[psutil.Process]) -> None:

@@ -1,11 +1,11 @@
 """A scripted model that does what a line of the prompt says, as the demo agent does."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from clawdforge.testing.model_api import CallTool, Fail, Request, Say, Slow, Stall, Step
+from clawdforge.testing.model_api.request import Message
 
 COMMANDS = frozenset(
     (
@@ -42,7 +42,7 @@ def told(command: str) -> str:
 def obey(request: Request) -> Step:
     """A model that does what the last prompt says. Not for prompts that say nothing to do.
 
-    Reads Anthropic's messages. What it was told to remember it finds in the conversation.
+    Whatever the agent's dialect. What it was told to remember it finds in the conversation.
     """
     order = _order(request)
     match order.name, order.argument:
@@ -92,8 +92,8 @@ def _outcome(request: Request) -> Say:
 def _order(request: Request) -> _Order:
     """The last command of the last message of the user's that has one."""
     called = False
-    for message in reversed(_messages(request)):
-        if message.get("role") == "assistant":
+    for message in reversed(request.messages):
+        if message.role == "assistant":
             called = True
         for line in reversed(_lines(message)):
             name, _, argument = line.partition(" ")
@@ -103,25 +103,15 @@ def _order(request: Request) -> _Order:
 
 
 def _remembered(request: Request) -> Iterator[str]:
-    for message in _messages(request):
+    for message in request.messages:
         for line in _lines(message):
             name, _, word = line.partition(" ")
             if name == "/remember":
                 yield word
 
 
-def _messages(request: Request) -> list[Mapping[str, Any]]:
-    messages = request.raw.get("messages")
-    return [each for each in messages if isinstance(each, dict)] if messages else []
-
-
-def _lines(message: Mapping[str, Any]) -> list[str]:
+def _lines(message: Message) -> list[str]:
     """What the user says; nothing of what a model has said."""
-    if message.get("role") != "user":
+    if message.role != "user":
         return []
-    content = message.get("content")
-    if isinstance(content, str):
-        return [line.rstrip() for line in content.splitlines()]
-    blocks = [block for block in content or () if isinstance(block, dict)]
-    texts = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
-    return [line.rstrip() for text in texts for line in text.splitlines()]
+    return [line.rstrip() for line in message.text.splitlines()]

@@ -22,7 +22,11 @@ def read_request(call: HttpCall) -> Request:
     """
     body = parse_object(call.body)
     messages = objects(body, "messages")
-    tools = tuple(str(tool.get("name", "")) for tool in dicts(body.get("tools")))
+    schemas = {
+        str(tool.get("name", "")): mapping(tool.get("input_schema"))
+        for tool in dicts(body.get("tools"))
+    }
+    tools = tuple(schemas)
     prompt = _prompt(messages)
     return Request(
         prompt=prompt,
@@ -33,6 +37,7 @@ def read_request(call: HttpCall) -> Request:
         effort=mapping(body.get("output_config")).get("effort"),
         max_tokens=body.get("max_tokens"),
         tools=tools,
+        tool_schemas=schemas,
         stream=body.get("stream") is True,
         side=_side(body, tools, prompt),
         headers=call.headers,

@@ -17,6 +17,7 @@ from clawdforge.testing.model_api.player import Player
 from clawdforge.testing.model_api.request import HttpCall, Request
 from clawdforge.testing.model_api.script import Fail, ScriptError, ScriptItem
 from clawdforge.testing.model_api.server import HOST, Server
+from clawdforge.testing.model_api.tools import for_agent
 
 _NOT_FOUND = Exchange(status=404)
 # Tells the clients that Stainless generates, Claude Code's among them, to give up at once.
@@ -209,7 +210,7 @@ class ModelApi:
             self._side_requests.add(request)
             return reply
         try:
-            step = self._player.step_for(request)
+            step = for_agent(self._player.step_for(request), request)
             reply = dialect.render(request, step, self._serial())
         except ScriptError as error:
             reply = self._refuse(dialect, request, str(error))

@@ -21,7 +21,7 @@ from clawdforge.testing.model_api.script import Say, Step
 from clawdforge.testing.model_api.values import made_up, tokens_in
 
 _MODELS = "/v1beta/models"
-_METHOD = re.compile(rf"{_MODELS}/(?P<model>[^/:]+):(?P<method>\w+)")
+_METHOD = re.compile(rf"{_MODELS}/(?P<model>[^/:]+)(?::(?P<method>\w+))?")
 _MODEL = {
     "version": "1",
     "displayName": "Scripted",
@@ -45,13 +45,12 @@ class Gemini:
         """Understand a call; see `Dialect.read`."""
         if call.method == "GET" and call.path == _MODELS:
             return json_reply({"models": [{"name": "models/gemini-scripted", **_MODEL}]})
-        if call.method == "GET" and call.path.startswith(f"{_MODELS}/"):
-            name = call.path.removeprefix(f"{_MODELS}/")
-            return json_reply({"name": f"models/{name}", **_MODEL})
         found = _METHOD.fullmatch(call.path)
-        if found is None or call.method != "POST":
-            return None
-        return _read(call, found["model"], found["method"])
+        if found is not None and call.method == "POST" and found["method"]:
+            return _read(call, found["model"], found["method"])
+        if found is not None and call.method == "GET" and not found["method"]:
+            return json_reply({"name": f"models/{found['model']}", **_MODEL})
+        return None
 
     def render(self, request: Request, step: Step, serial: str) -> Exchange:
         """Put a step into words; see `Dialect.render`."""

@@ -21,6 +21,7 @@ def read_request(call: HttpCall) -> Request:
     contents = objects(body, "contents")
     said = tuple(_said(contents))
     config = mapping(body.get("generationConfig"))
+    schemas = dict(_schemas(body))
     return Request(
         prompt=next((each.text for each in reversed(said) if each.is_prompt), ""),
         tool_results=tuple(_new_results(contents)),
@@ -28,11 +29,8 @@ def read_request(call: HttpCall) -> Request:
         system="\n\n".join(_texts(mapping(body.get("systemInstruction")))),
         effort=mapping(config.get("thinkingConfig")).get("thinkingLevel"),
         max_tokens=config.get("maxOutputTokens"),
-        tools=tuple(
-            str(function.get("name", ""))
-            for tool in dicts(body.get("tools"))
-            for function in dicts(tool.get("functionDeclarations"))
-        ),
+        tools=tuple(schemas),
+        tool_schemas=schemas,
         side="router" if schema_of(body) else None,
         headers=call.headers,
         path=call.path,
@@ -44,6 +42,13 @@ def schema_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The JSON schema that the answer must follow; empty when any text will do."""
     config = mapping(body.get("generationConfig"))
     return mapping(config.get("responseJsonSchema") or config.get("responseSchema"))
+
+
+def _schemas(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for tool in dicts(body.get("tools")):
+        for function in dicts(tool.get("functionDeclarations")):
+            schema = function.get("parametersJsonSchema") or function.get("parameters")
+            yield str(function.get("name", "")), mapping(schema)
 
 
 def _texts(content: Mapping[str, Any]) -> list[str]:

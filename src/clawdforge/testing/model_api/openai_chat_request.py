@@ -29,9 +29,9 @@ def read_request(call: HttpCall) -> Request:
     body = parse_object(call.body)
     messages = objects(body, "messages")
     said = tuple(_said(messages))
-    tools = tuple(
-        str(mapping(tool.get("function")).get("name", "")) for tool in dicts(body.get("tools"))
-    )
+    functions = [mapping(tool.get("function")) for tool in dicts(body.get("tools"))]
+    schemas = {str(each.get("name", "")): mapping(each.get("parameters")) for each in functions}
+    tools = tuple(schemas)
     system = "\n\n".join(
         text
         for message in messages
@@ -47,6 +47,7 @@ def read_request(call: HttpCall) -> Request:
         effort=body.get("reasoning_effort"),
         max_tokens=body.get("max_completion_tokens", body.get("max_tokens")),
         tools=tools,
+        tool_schemas=schemas,
         stream=body.get("stream") is True,
         side="title" if is_title(system, tools) else None,
         headers=call.headers,
@@ -76,9 +77,15 @@ def _new_results(messages: Sequence[Mapping[str, Any]]) -> Iterator[ToolResult]:
         for message in messages
         for call in dicts(message.get("tool_calls"))
     }
-    ends = [at for at, each in enumerate(messages, 1) if each.get("role") == "assistant"]
+    ends = [at for at, each in enumerate(messages, 1) if _is_said(each)]
     for message in messages[max(ends, default=0) :]:
         if message.get("role") == "tool":
             call_id = str(message.get("tool_call_id", ""))
             text = "\n".join(texts(message.get("content")))
             yield ToolResult(call_id=call_id, name=names.get(call_id, ""), text=text)
+
+
+def _is_said(message: Mapping[str, Any]) -> bool:
+    """Whether it is more than a tool's result, and what the agent adds to it."""
+    role = message.get("role")
+    return role == "assistant" or (role == "user" and bool(own(texts(message.get("content")))))

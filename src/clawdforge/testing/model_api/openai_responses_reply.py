@@ -121,7 +121,12 @@ def _item(part: Part, index: int, request: Request, serial: str) -> dict[str, An
     if isinstance(part, Text):
         content = [_content(part.text)]
         return {**item, "type": "message", "role": "assistant", "content": content}
-    item |= {"call_id": f"call_{serial}_{part.number}", "name": part.name}
+    space, _, name = (
+        part.name.rpartition(".") if part.name in request.tools else ("", "", part.name)
+    )
+    item |= {"call_id": f"call_{serial}_{part.number}", "name": name}
+    if space:
+        item["namespace"] = space
     if part.name in custom_tools(request.raw):
         # Such a tool takes a text: the one value of `CallTool.input`, whatever its name.
         text = str(next(iter(part.input.values()), ""))

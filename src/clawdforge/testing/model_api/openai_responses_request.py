@@ -10,7 +10,6 @@ from typing import Any
 from clawdforge.testing.model_api.request import HttpCall, Message, Request, ToolResult
 from clawdforge.testing.model_api.values import (
     dicts,
-    is_title,
     mapping,
     objects,
     own,
@@ -21,6 +20,8 @@ from clawdforge.testing.model_api.values import (
 _SYSTEM = ("system", "developer")
 _CALLS = ("function_call", "custom_tool_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
+_CUSTOM = "custom"
+USUAL_NAMESPACE = "functions"
 _TEXTS = ("input_text", "output_text", "text")
 
 
@@ -33,7 +34,8 @@ def read_request(call: HttpCall) -> Request:
     body = parse_object(call.body)
     items = _items(body)
     said = tuple(_said(items))
-    tools = tuple(_tool_names(body))
+    offered = dict(_offered(body, items))
+    tools = tuple(offered)
     system = "\n\n".join(_system(body, items))
     return Request(
         prompt=next((each.text for each in reversed(said) if each.is_prompt), ""),
@@ -44,8 +46,13 @@ def read_request(call: HttpCall) -> Request:
         effort=mapping(body.get("reasoning")).get("effort"),
         max_tokens=body.get("max_output_tokens"),
         tools=tools,
+        tool_schemas={
+            name: mapping(tool.get("parameters"))
+            for name, tool in offered.items()
+            if tool.get("type") != _CUSTOM
+        },
         stream=body.get("stream") is True,
-        side="title" if is_title(system, tools) else None,
+        side="title" if set(mapping(schema_of(body).get("properties"))) == {"title"} else None,
         headers=call.headers,
         path=call.path,
         raw=body,
@@ -59,8 +66,8 @@ def schema_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def custom_tools(body: Mapping[str, Any]) -> frozenset[str]:
     """The names of the tools that take a text instead of JSON."""
-    found = [tool for tool in dicts(body.get("tools")) if tool.get("type") == "custom"]
-    return frozenset(str(tool.get("name")) for tool in found)
+    offered = _offered(body, _items(body))
+    return frozenset(name for name, tool in offered if tool.get("type") == _CUSTOM)
 
 
 def _items(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -70,9 +77,28 @@ def _items(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return objects(body, "input")
 
 
-def _tool_names(body: Mapping[str, Any]) -> Iterator[str]:
-    for tool in dicts(body.get("tools")):
-        yield str(tool.get("name") or tool.get("type", ""))
+def _offered(
+    body: Mapping[str, Any], items: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The tools by name, those that Codex puts among the items included.
+
+    A tool of a namespace is called `NAMESPACE.NAME`; the namespace `functions` is the usual one.
+    """
+    yield from _named(dicts(body.get("tools")))
+    for item in items:
+        if item.get("type") == "additional_tools":
+            yield from _named(dicts(item.get("tools")))
+
+
+def _named(tools: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for tool in tools:
+        name = str(tool.get("name") or tool.get("type", ""))
+        if tool.get("type") != "namespace":
+            yield name, tool
+            continue
+        space = "" if name == USUAL_NAMESPACE else f"{name}."
+        for inner, each in _named(dicts(tool.get("tools"))):
+            yield f"{space}{inner}", each
 
 
 def _system(body: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iterator[str]:

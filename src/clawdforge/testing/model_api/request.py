@@ -32,6 +32,7 @@ class ToolResult:
     text: str
     """The text parts, joined by newlines; images and the like leave no trace."""
     is_error: bool = False
+    """Always False in OpenAI's dialects: there only the text tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,12 @@ class Request:
     max_tokens: int | None = None
     tools: tuple[str, ...] = ()
     """Names of the tools that the model may call."""
+    tool_schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The JSON schema of each tool's arguments, by name; tools that take a text have none."""
     stream: bool = False
     side: str | None = None
     """For a call that the agent makes beside the conversation: `title`, `suggestion`,
-    `quota` or `count_tokens`."""
+    `quota`, `router` or `count_tokens`."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case."""
     path: str = ""

@@ -7,7 +7,7 @@
 
 A function `(Request) -> step` may stand for any step. It runs on the server's thread:
 it looks at the request, returns at once, and never blocks.
-How a step is said on the wire is the dialect's business; see `anthropic`.
+How a step is said on the wire is the dialect's business; see `anthropic`, `openai_chat` ….
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,10 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class CallTool:
-    """Ask the agent to run one tool; `input` is what the tool's schema wants."""
+    """Ask the agent to run one tool; `input` is what the tool's schema wants.
+
+    `Bash`, `Write` and `Read` with the arguments of Claude Code go to every agent: see `tools`.
+    """
 
     name: str
     input: Mapping[str, Any] = field(default_factory=dict)

@@ -1,23 +1,25 @@
 """Taking JSON apart and making some up, the same for every dialect."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 BYTES_PER_TOKEN = 4
 _MADE_UP: Mapping[str, Any] = {"boolean": False, "integer": 1, "number": 1, "array": []}
-_TITLES = ("title", "session name", "description of this session")
+_TITLES = ("title", "session name", "description of this session", "summarize this tool call")
 # What agents wrap their own additions to a prompt in: Claude Code and opencode, Codex, Gemini
-# and Qwen, goose.
+# and Qwen.
 _WRAPPERS = (
     ("<system-reminder>", "</system-reminder>"),
     ("<environment_context>", "</environment_context>"),
     ("<user_instructions>", "</user_instructions>"),
     ("<permissions instructions>", "</permissions instructions>"),
     ("<session_context>", "</session_context>"),
-    ("<info-msg>", "</info-msg>"),
     ("# AGENTS.md instructions", "</INSTRUCTIONS>"),
 )
+# goose puts this before or behind the prompt, in the same text.
+_AROUND = re.compile(r"\A<info-msg>\n.*?</info-msg>\n?|\n?<info-msg>\n.*?</info-msg>\Z", re.DOTALL)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -57,11 +59,15 @@ def texts(content: object, kinds: Sequence[str] = ("text",)) -> list[str]:
 
 def own(found: Sequence[str]) -> list[str]:
     """Without what agents wrap around a prompt."""
-    return [text for text in found if not _is_wrapped(text)]
+    kept = [_AROUND.sub("", text) for text in found if not _is_wrapped(text)]
+    return [text for text in kept if text]
 
 
 def is_title(system: str, tools: Sequence[str]) -> bool:
-    """Whether the agent wants a name for the conversation: it says so, and offers no tools."""
+    """Whether the agent wants a name for the conversation, or for what it does in it.
+
+    It says so, and offers no tools.
+    """
     return not tools and any(words in system.lower() for words in _TITLES)
 
 

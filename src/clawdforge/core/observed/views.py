@@ -1,0 +1,191 @@
+"""A session as those who watch are shown it: the fields of atmd 0.2.2, and ours after them."""
+
+import msgspec
+
+from clawdforge.core.observed.formats import (
+    MICROS_PER_USD,
+    format_age,
+    format_duration,
+    format_money,
+    format_time,
+    format_tokens,
+    short_id,
+    short_path,
+)
+
+IDLE = "idle"
+WORKING = "working"
+ATTENTION = "attention_needed"
+"""The three words of `status`. Clients know no others: a finer state is told in `state`."""
+
+_LOOKS = {IDLE: ("idle", "-"), WORKING: ("working", ">"), ATTENTION: ("needs input", "!")}
+WARNING_PERCENT = 80.0
+CRITICAL_PERCENT = 90.0
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One signal that a session's state rests on, or that speaks against it."""
+
+    signal: str
+    """Which: `hook`, `status_line`, `record`, `process`, `gateway` …"""
+    says: str
+    """What it says, in a word or two."""
+    age_ms: int
+    """How old it is."""
+    contradicts: bool = False
+    """It speaks for another state."""
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One session. The order of the fields is their order on the wire.
+
+    A field without a default is always there, as null when it is None; one with a default is
+    left out when it has that.
+    """
+
+    id: str
+    id_short: str
+    agent_type: str
+    """`main`, `explore`, `plan`, `review`, `search`, or what the agent calls it."""
+    model: str
+    status: str
+    status_label: str
+    activity_detail: str | None
+    should_blink: bool
+    status_icon: str
+    context_percentage: float
+    context_display: str
+    context_warning: bool
+    context_critical: bool
+    cost_display: str
+    cost_usd: float
+    duration_display: str
+    duration_seconds: float
+    lines_display: str
+    working_directory: str | None
+    needs_attention: bool
+    last_activity_display: str
+    age_display: str
+    started_at: str
+    last_activity: str
+    tmux_pane: str | None
+    project_root: str | None = None
+    worktree_path: str | None = None
+    worktree_branch: str | None = None
+    parent_session_id: str | None = None
+    child_session_ids: list[str] = []
+    first_prompt: str | None = None
+    # What atmd 0.2.2 did not have.
+    cwd: str | None = None
+    """The whole path."""
+    source: str = ""
+    """`terminal`, `gateway` or `background`."""
+    agent: str = ""
+    """Which product it is, `claude` …"""
+    app: str | None = None
+    """Of a driven session: whose it is."""
+    session: str | None = None
+    """Of a driven session: the gateway's id of it."""
+    agent_session_id: str | None = None
+    """Of a driven session: the agent's own id of the conversation."""
+    pid: int | None = None
+    cost_microusd: int | None = None
+    state: str = ""
+    """The finer state: `starting`, `working`, `tool`, `permission`, `input`, `idle` …"""
+    state_since: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    """What the state rests on, the newest first."""
+
+    def __repr__(self) -> str:  # without the prompt
+        return f"SessionView({self.id!r} is {self.state or self.status!r})"
+
+
+def session_view(
+    *,
+    id: str,  # noqa: A002 - the name of the field
+    status: str,
+    started_at: float,
+    last_activity: float,
+    now: float,
+    model: str = "Unknown",
+    agent_type: str = "main",
+    activity_detail: str | None = None,
+    context_used: int = 0,
+    context_size: int = 200_000,
+    cost_microusd: int = 0,
+    duration_ms: int = 0,
+    lines_added: int = 0,
+    lines_removed: int = 0,
+    cwd: str | None = None,
+    tmux_pane: str | None = None,
+    project_root: str | None = None,
+    worktree_path: str | None = None,
+    worktree_branch: str | None = None,
+    parent_session_id: str | None = None,
+    child_session_ids: list[str] | None = None,
+    first_prompt: str | None = None,
+    source: str = "",
+    agent: str = "",
+    app: str | None = None,
+    session: str | None = None,
+    agent_session_id: str | None = None,
+    pid: int | None = None,
+    state: str = "",
+    state_since: float | None = None,
+    evidence: tuple[Evidence, ...] = (),
+) -> SessionView:
+    """Make a view of plain facts.
+
+    Fields that are shown as they are have their names. Of the others: times are seconds since
+    1970, `now` is of when the view is; `context_used` and `context_size` are tokens;
+    `model` and `agent_type` come from `model_name` and `agent_type_name`.
+    """
+    label, icon = _LOOKS[status]
+    needs_attention = status == ATTENTION
+    percentage = min(context_used / context_size * 100.0, 100.0) if context_size else 0.0
+    cost_usd = cost_microusd / MICROS_PER_USD
+    used, size = format_tokens(context_used), format_tokens(context_size)
+    return SessionView(
+        id=id,
+        id_short=short_id(id),
+        agent_type=agent_type,
+        model=model,
+        status=status,
+        status_label=label,
+        activity_detail=activity_detail,
+        should_blink=needs_attention,
+        status_icon=icon,
+        context_percentage=percentage,
+        context_display=f"{percentage:.1f}% ({used}/{size})",
+        context_warning=percentage >= WARNING_PERCENT,
+        context_critical=percentage >= CRITICAL_PERCENT,
+        cost_display=format_money(cost_usd),
+        cost_usd=cost_usd,
+        duration_display=format_duration(duration_ms),
+        duration_seconds=duration_ms / 1000.0,
+        lines_display=f"+{lines_added} -{lines_removed}",
+        working_directory=short_path(cwd) if cwd is not None else None,
+        needs_attention=needs_attention or percentage >= WARNING_PERCENT,
+        last_activity_display=format_age(now - last_activity),
+        age_display=format_age(now - started_at),
+        started_at=format_time(started_at),
+        last_activity=format_time(last_activity),
+        tmux_pane=tmux_pane,
+        project_root=project_root,
+        worktree_path=worktree_path,
+        worktree_branch=worktree_branch,
+        parent_session_id=parent_session_id,
+        child_session_ids=child_session_ids or [],
+        first_prompt=first_prompt,
+        cwd=cwd,
+        source=source,
+        agent=agent,
+        app=app,
+        session=session,
+        agent_session_id=agent_session_id,
+        pid=pid,
+        cost_microusd=cost_microusd,
+        state=state,
+        state_since="" if state_since is None else format_time(state_since),
+        evidence=evidence,
+    )

@@ -1,0 +1,116 @@
+"""One picture: the server runs the monitor itself, or follows the one that runs already.
+
+Either way the sessions that it drives are in it, and what is in it can be followed over HTTP.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from clawdforge.core.observed.signals import Driven
+from clawdforge.errors import ConfigError
+from clawdforge.monitor.daemon import Running, open_monitor
+from clawdforge.monitor.feed import Feed
+from clawdforge.monitor.link import Link
+from clawdforge.monitor.listening import SocketTakenError
+from clawdforge.monitor.paths import Paths
+from clawdforge.server.driven import DrivenSessions
+from clawdforge.tasks import TaskOwner
+
+log = logging.getLogger(__name__)
+
+EMBEDDED_IN = "clawdforge serve"
+RETRY_SECS = 1.0
+
+
+class Picture:
+    """Keeps the server in the picture, whoever draws it."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        environ: Mapping[str, str],
+        driven: DrivenSessions,
+        *,
+        retry_secs: float = RETRY_SECS,
+    ) -> None:
+        self.feed = Feed()
+        self._paths = paths
+        self._environ = environ
+        self._driven = driven
+        self._retry_secs = retry_secs
+        self._running: Running | None = None
+        self._link: Link | None = None
+        self._stack = AsyncExitStack()
+        self._owner = TaskOwner()
+
+    @property
+    def role(self) -> str:
+        """What we are: `embedded`, `client`, or `none` while there is no monitor."""
+        if self._running is not None:
+            return "embedded"
+        return "client" if self._link is not None else "none"
+
+    async def open(self) -> None:
+        """Begin: run a monitor if none runs, else follow that one, and go on for ever."""
+        self._driven.when_changed = self._tell
+        if not await self._embed():
+            self._owner.start(self._follow(), name="monitor-link")
+
+    async def close(self) -> None:
+        """End it."""
+        self._driven.when_changed = None
+        await self._owner.cancel()
+        self.feed.close()
+        await self._stack.aclose()
+
+    async def _embed(self) -> bool:
+        opening = open_monitor(self._paths, self._environ, embedded_in=EMBEDDED_IN)
+        try:
+            running = await self._stack.enter_async_context(opening)
+        except SocketTakenError:
+            return False
+        except ConfigError as error:
+            log.warning("no monitor runs", extra={"reason": error.message})
+            return False
+        self._running = running
+        running.monitor.publisher.add(self.feed)
+        self._tell(self._driven.all(), [])
+        log.info("the monitor runs here", extra={"socket": str(self._paths.socket)})
+        return True
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                link = await Link.open(self._paths.socket)
+            except OSError:
+                if await self._embed():
+                    return
+            else:
+                log.info("the monitor runs elsewhere", extra={"socket": str(self._paths.socket)})
+                await self._talk(link)
+                self.feed.replace({})
+            await asyncio.sleep(self._retry_secs)
+
+    async def _talk(self, link: Link) -> None:
+        def subscribed() -> None:
+            self._link = link
+            self._tell(self._driven.all(), [])
+
+        try:
+            await link.follow(self.feed, subscribed)
+        except (OSError, ValueError) as error:
+            log.info("the monitor is gone", extra={"reason": str(error)})
+        finally:
+            self._link = None
+            await link.close()
+
+    def _tell(self, sessions: list[Driven], gone: list[str]) -> None:
+        if self._running is not None:
+            for one in sessions:
+                self._running.monitor.driven(one)
+            for session_id in gone:
+                self._running.monitor.driven_removed(session_id)
+        elif self._link is not None:
+            self._link.tell(sessions, gone)
