@@ -176,7 +176,7 @@ def replay(recording: Recording, mode: str) -> dict[int, Trace]:
     """What the registry shows, by pid."""
     registry = Registry()
     traces: dict[int, Trace] = {}
-    for at in _steps(registry, recording, mode):
+    for at in steps(registry, recording, mode):
         moment = Moment(utc=at + recording.utc_offset, mono=at)
         shown = {view.pid: word(view) for view in registry.views(moment) if view.pid is not None}
         for pid in shown.keys() | traces.keys():
@@ -187,7 +187,7 @@ def replay(recording: Recording, mode: str) -> dict[int, Trace]:
     return traces
 
 
-def _steps(registry: Registry, recording: Recording, mode: str) -> Iterator[float]:
+def steps(registry: Registry, recording: Recording, mode: str) -> Iterator[float]:
     """Tell it everything at its time, and tick it in between; yields after each step."""
     for event in (*(one for one in recording.events if one.src in MODES[mode]), None):
         until = recording.end if event is None else event.at

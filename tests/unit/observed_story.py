@@ -100,9 +100,7 @@ class Story:
         return self
 
     def driven(self, status: str = "running", session_id: str = "ses_1", **fields: Any) -> "Story":
-        driven = Driven(
-            session_id=session_id, app="shop", agent="claude", status=status, **fields
-        )
+        driven = Driven(session_id=session_id, app="shop", agent="claude", status=status, **fields)
         self.registry.driven(driven, self.now)
         return self
 

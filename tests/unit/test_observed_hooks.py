@@ -1,11 +1,13 @@
 """What each hook means, told to the registry: the table of atmd 0.2.2, and the finer states."""
 
+from typing import Any
+
 import pytest
 from observed_story import PID, Story
 
 IDLE, WORKING, ATTENTION = "idle", "working", "attention_needed"
 
-TABLE = [
+TABLE: list[tuple[str, dict[str, Any], str, str | None]] = [
     *[
         ("PreToolUse", {"tool_name": name}, ATTENTION, name)
         for name in ("AskUserQuestion", "EnterPlanMode", "ExitPlanMode", " AskUserQuestion ")
@@ -27,7 +29,7 @@ TABLE = [
     ("Notification", {"notification_type": "idle_prompt"}, IDLE, None),
     ("Notification", {"notification_type": "elicitation_dialog"}, ATTENTION, "MCP Input"),
 ]
-BEFORE = {
+BEFORE: dict[str, tuple[str, dict[str, Any]]] = {
     "nothing": ("SessionStart", {}),
     "a prompt": ("UserPromptSubmit", {}),
     "a tool": ("PreToolUse", {"tool_name": "Read"}),
@@ -42,14 +44,14 @@ BEFORE = {
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize(("name", "fields", "status", "detail"), TABLE)
 def test_after_each_hook_status_and_detail_are_those_of_atmd(
-    before: str, name: str, fields: dict[str, str], status: str, detail: str | None
+    before: str, name: str, fields: dict[str, Any], status: str, detail: str | None
 ) -> None:
     first, first_fields = BEFORE[before]
     story = Story().hook(first, **first_fields).hook(name, **fields)
     assert story.shows() == (status, detail)
 
 
-UNCHANGED = [
+UNCHANGED: list[tuple[str, dict[str, Any]]] = [
     ("PreToolUse", {}),
     ("Notification", {}),
     ("Notification", {"notification_type": "auth_success"}),
@@ -63,7 +65,7 @@ UNCHANGED = [
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize(("name", "fields"), UNCHANGED)
 def test_a_hook_that_says_nothing_changes_only_the_time_of_activity(
-    before: str, name: str, fields: dict[str, str]
+    before: str, name: str, fields: dict[str, Any]
 ) -> None:
     first, first_fields = BEFORE[before]
     story = Story().hook(first, **first_fields)
@@ -93,7 +95,7 @@ def test_the_end_of_a_session_removes_it_at_once(reason: str | None) -> None:
     assert story.ids() == []
 
 
-STATES = [
+STATES: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
     ("starting", [("SessionStart", {})]),
     ("working", [("UserPromptSubmit", {})]),
     ("tool", [("PreToolUse", {"tool_name": "Bash"})]),
@@ -121,7 +123,7 @@ STATES = [
 
 @pytest.mark.parametrize(("state", "hooks"), STATES)
 def test_hooks_lead_to_the_finer_states(
-    state: str, hooks: list[tuple[str, dict[str, object]]]
+    state: str, hooks: list[tuple[str, dict[str, Any]]]
 ) -> None:
     story = Story()
     for name, fields in hooks:
@@ -142,7 +144,7 @@ def test_background_tasks_of_any_shape_do_no_harm(tasks: object) -> None:
 
 
 def test_a_teammate_that_is_idle_is_no_work_though_it_stays_in_the_list() -> None:
-    mate = {"agent_id": "mate", "agent_type": "worker"}
+    mate: dict[str, Any] = {"agent_id": "mate", "agent_type": "worker"}
     listed = [{"type": "teammate", "status": "running"}]
     story = Story().hook("UserPromptSubmit").hook("SubagentStart", **mate)
     assert story.hook("Stop", background_tasks=listed).shows()[0] == WORKING

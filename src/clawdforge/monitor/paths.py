@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_SOCKET = Path("/tmp/atm.sock")  # noqa: S108 - its clients know this path and no other
+from clawdforge.wire import atm
+
+DEFAULT_SOCKET = Path(atm.DEFAULT_SOCKET)
 _UNKNOWN_HOME = Path("/tmp")  # noqa: S108 - the same
 
 

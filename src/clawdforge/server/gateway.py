@@ -28,6 +28,7 @@ from clawdforge.gateway.runs import RunLimits, Runs
 from clawdforge.gateway.slots import Slots
 from clawdforge.gateway.sweeper import sweep_for_ever, sweep_once
 from clawdforge.http.app import build_app
+from clawdforge.http.browser_login import Logins
 from clawdforge.http.guards import Guards
 from clawdforge.http.metrics import Metrics
 from clawdforge.http.services import Services
@@ -137,8 +138,12 @@ async def open_gateway(
         owner.start(sweep_for_ever(sweep), name="sweeper")
         stack.push_async_callback(owner.cancel)
         stack.push_async_callback(_close_runs, runs, settings.stop_grace_secs)
+        kept = await asyncio.to_thread(folder.logins)
         services = Services(
             apps=apps,
+            logins=Logins(
+                apps, identity=identity, kept=kept, keep=folder.keep_logins, clock=time.time
+            ),
             runs=runs,
             files=files,
             agents=catalog,

@@ -14,9 +14,11 @@ from clawdforge.monitor.daemon import Running, open_monitor
 from clawdforge.monitor.feed import Feed
 from clawdforge.monitor.link import Link
 from clawdforge.monitor.listening import SocketTakenError
+from clawdforge.monitor.monitor import now
 from clawdforge.monitor.paths import Paths
 from clawdforge.server.driven import DrivenSessions
 from clawdforge.tasks import TaskOwner
+from clawdforge.wire.atm import encode_view
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,8 @@ class Picture:
             return False
         self._running = running
         running.monitor.publisher.add(self.feed)
+        views = running.monitor.registry.views(now())
+        self.feed.replace({view.id: encode_view(view) for view in views})
         self._tell(self._driven.all(), [])
         log.info("the monitor runs here", extra={"socket": str(self._paths.socket)})
         return True

@@ -5,6 +5,7 @@ and `read_reply` are a client's. Lines come from `framing.BoundedLines(MAX_LINE)
 """
 
 from clawdforge.wire.atm_messages import (
+    DEFAULT_SOCKET,
     OUR_VERSION,
     Connect,
     Connected,
@@ -58,6 +59,7 @@ from clawdforge.wire.atm_replies import (
 )
 
 __all__ = [
+    "DEFAULT_SOCKET",
     "MAX_LINE",
     "OUR_VERSION",
     "Connect",

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from clawdforge.core.observed.signals import U64, Driven, Hook, StatusLine
 from clawdforge.core.observed.views import SessionView
 
+DEFAULT_SOCKET = "/tmp/atm.sock"  # noqa: S108 - the clients of atmd 0.2.2 know this path alone
 U16 = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 U32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 

@@ -39,7 +39,7 @@ def apply_hook(mind: Mind, hook: Hook, now: float) -> bool:
     Returns:
         Whether it says anything about the state.
     """
-    rule = _RULES.get(hook.hook_event_name)
+    rule = RULES.get(hook.hook_event_name)
     if rule is None or _is_late(mind, hook):
         return False
     group = mind.group
@@ -102,8 +102,10 @@ def _tool_begins(mind: Mind, hook: Hook) -> None:
     if _still_asks(mind, hook):
         return
     _go_on(mind, hook, hook.tool_name)
-    if (name := hook.tool_name.strip()) in INPUT_TOOLS:
-        mind.asks = (Ask(INPUT, hook.agent_id, name, hook.tool_use_id),)
+    name, use_id = hook.tool_name.strip(), hook.tool_use_id
+    if name in INPUT_TOOLS:
+        # Without the call's id it cannot be told from others, and atmd's rules hold.
+        mind.asks = (Ask(INPUT, hook.agent_id, name if use_id else None, use_id),)
 
 
 def _tool_ends(mind: Mind, hook: Hook) -> None:
@@ -274,7 +276,7 @@ def _setup(mind: Mind, hook: Hook) -> None:
         mind.phase, mind.detail = WORKING, "Setup"
 
 
-_RULES: Final[dict[str, Callable[[Mind, Hook], None]]] = {
+RULES: Final[dict[str, Callable[[Mind, Hook], None]]] = {
     "PreToolUse": _tool_begins,
     "PostToolUse": _tool_ends,
     "PostToolUseFailure": _tool_ends,

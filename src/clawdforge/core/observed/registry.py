@@ -51,8 +51,6 @@ class Registry:
         self._subagents = Subagents()
         self._places = Places()
 
-    # Inputs
-
     def status_line(self, line: StatusLine, now: Moment, process: ProcessId | None = None) -> None:
         """A status line was told; `process` is the one of its pid, where that could be read.
 
@@ -138,10 +136,12 @@ class Registry:
         process = found.process
         if process.pid == 0 or table.is_buried(process):
             return
+        pending = f"{PENDING}{process.pid}"
         entry = table.at(process.pid, process) or driving.driver_of(table, found)
+        entry = entry or table.ids.get(pending)
         is_new = entry is None
         if entry is None:
-            entry = table.create(f"{PENDING}{process.pid}", now)
+            entry = table.create(pending, now)
             entry.agent = found.agent
             entry.mind.phase = IDLE
             self._settle(entry, now)
@@ -205,8 +205,6 @@ class Registry:
         """Whether this pid needs no look at its process before its signal is told."""
         return pid in self._table.pids
 
-    # Outputs
-
     @property
     def has_changes(self) -> bool:
         """Whether there is something to take."""
@@ -262,8 +260,6 @@ class Registry:
             if entry is not None:
                 self._settle(entry, now)
         drop_broken_links(self._table.ids)
-
-    # Parts
 
     def _settle(self, entry: Entry, now: Moment) -> bool:
         changed = settle(entry, now)

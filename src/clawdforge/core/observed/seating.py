@@ -21,10 +21,11 @@ def seat_line(
         RegistryFullError: it would be a new one, and there is no room.
     """
     pid = process.pid if process else line.pid
+    # First: it may find that the session of this id has ended.
+    by_pid = table.at(pid, process) if pid else None
     by_id = table.ids.get(line.session_id)
     if not pid:
         return by_id  # S5, S6
-    by_pid = table.at(pid, process)
     if by_pid is None:
         if by_id is None:
             if line.model is None:
@@ -49,10 +50,10 @@ def seat_hook(table: Table, hook: Hook, now: Moment, process: ProcessId | None) 
     if hook.pid == 0 and process is None:
         return None  # H3
     pid = process.pid if process else hook.pid
+    by_pid = table.at(pid, process) if pid is not None else None
     by_id = table.ids.get(hook.session_id)
     if pid is None:
         return by_id  # H3
-    by_pid = table.at(pid, process)
     if by_pid is None:
         if by_id is None:
             late = hook.hook_event_name not in _BEGINNINGS
@@ -110,10 +111,10 @@ def _vouches(entry: Entry, pid: int) -> bool:
 def seat_end(table: Table, hook: Hook, process: ProcessId | None) -> Entry | None:
     """The entry that a SessionEnd is about; None: none, or one that goes on."""
     pid = process.pid if process else hook.pid
+    by_pid = table.at(pid, process) if pid is not None else None
     by_id = table.ids.get(hook.session_id)
     if pid is None:
         return by_id
-    by_pid = table.at(pid, process)
     if by_pid is None:
         return by_id if by_id is not None and not by_id.processes else None
     if by_pid is by_id or by_pid.is_pending:
@@ -149,8 +150,8 @@ def seat_record(table: Table, record: Record, now: Moment, switched_secs: float)
     process = ProcessId(record.pid, int(start)) if numeric else None
     if process is not None and table.is_buried(process):
         return None
-    by_id = table.ids.get(record.session_id)
     by_pid = table.at(record.pid, process)
+    by_id = table.ids.get(record.session_id)
     if by_pid is None:
         if by_id is None:
             by_id = table.create(record.session_id, now)

@@ -115,6 +115,7 @@ def _evidence(
 def explain(entry: Entry, now: Moment) -> Explanation:
     """Why an entry is in its state."""
     told = evidence(entry, now)
+    reason = _reason(entry, told)
     if entry.is_verified and entry.pid is not None:
         told += (Evidence(signal="process", says=f"{entry.pid} is alive", age_ms=0),)
     silent = max(0.0, now.mono - entry.seen.mono)
@@ -127,7 +128,7 @@ def explain(entry: Entry, now: Moment) -> Explanation:
         for_secs=round(max(0.0, now.utc - entry.state_utc), 1),
         silent_secs=round(silent, 1),
         signals=told,
-        reason=_reason(entry, told),
+        reason=reason,
     )
 
 

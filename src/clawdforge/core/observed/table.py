@@ -5,6 +5,8 @@ too; an entry may have several processes (a session that is open twice) or none 
 claims a pid). Signals never carry a process's start time, so who knows it passes it.
 """
 
+from collections import OrderedDict
+
 from clawdforge.core.observed.changes import ChangeLog
 from clawdforge.core.observed.deadlines import Deadlines
 from clawdforge.core.observed.entry import Entry
@@ -16,7 +18,7 @@ UNVERIFIED_SECS = 3600.0
 """An entry whose process cannot be watched is dropped after so long a silence."""
 BUSY_SECS = 60.0
 """One that was heard of within this time is spared when room is needed."""
-SPARED = 16
+SPARED = 4
 """So many are spared at most for one new entry."""
 BURIED = 1024
 """So many ended processes are remembered."""
@@ -38,9 +40,10 @@ class Table:
     def __init__(self, max_sessions: int) -> None:
         self._max_sessions = max_sessions
         self._created = 0
-        self._unverified: dict[Entry, None] = {}
-        self._buried: dict[ProcessId, str] = {}
-        self._buried_pids: dict[int, tuple[ProcessId, float]] = {}
+        # Ordered: taking the first out of a plain dict again and again is slow.
+        self._unverified: OrderedDict[Entry, None] = OrderedDict()
+        self._buried: OrderedDict[ProcessId, str] = OrderedDict()
+        self._buried_pids: OrderedDict[int, tuple[ProcessId, float]] = OrderedDict()
         self.entries: dict[Entry, None] = {}
         """All of them, oldest first."""
         self.ids: dict[str, Entry] = {}
@@ -127,6 +130,7 @@ class Table:
             entry.pid = next(reversed(entry.processes), None)
         if not entry.is_verified:
             self._unverified[entry] = None
+            self.deadlines.set(entry, entry.seen.mono + UNVERIFIED_SECS)
 
     def process_ended(self, entry: Entry, pid: int, reason: str) -> None:
         """A process has ended, and with it its session, unless that is open elsewhere."""
@@ -187,6 +191,8 @@ class Table:
         """A driven session is also known by the agent's own id."""
         before = self.ids.get(agent_id)
         if before is not None and before is not entry:
+            if before.id == agent_id:
+                return  # a gateway's own id
             before.agent_ids.discard(agent_id)
         self.ids[agent_id] = entry
         entry.agent_ids.add(agent_id)
@@ -196,10 +202,10 @@ class Table:
         """A process has ended, or says that it is about to."""
         self._buried[process] = session_id
         self._buried_pids[process.pid] = (process, mono)
-        for gone in list(self._buried)[:-BURIED]:
-            del self._buried[gone]
-        for pid in list(self._buried_pids)[:-BURIED]:
-            del self._buried_pids[pid]
+        if len(self._buried) > BURIED:
+            self._buried.popitem(last=False)
+        if len(self._buried_pids) > BURIED:
+            self._buried_pids.popitem(last=False)
 
     def _make_room(self, now: Moment) -> None:
         for _ in range(SPARED):
@@ -208,5 +214,5 @@ class Table:
                 raise RegistryFullError(self._max_sessions)
             if now.mono - oldest.seen.mono > BUSY_SECS:
                 break
-            self._unverified[oldest] = self._unverified.pop(oldest)
+            self._unverified.move_to_end(oldest)
         self.remove(next(iter(self._unverified)), "evicted")
