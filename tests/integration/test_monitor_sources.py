@@ -344,6 +344,18 @@ async def test_a_folder_that_comes_later_is_found(
         await until(lambda: written)
 
 
+async def test_a_folder_that_comes_later_is_noticed_at_once(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    written: list[Record] = []
+    async with ClaudeRecords(written.append, print, (tmp_path / ".claude",), rescan_secs=600):
+        await asyncio.sleep(0.05)
+        (tmp_path / ".claude").mkdir()
+        await asyncio.sleep(0.05)
+        write_record(tmp_path / ".claude", sleeper.pid)
+        await until(lambda: written)
+
+
 async def test_a_record_of_a_killed_process_does_not_count(
     tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:

@@ -23,6 +23,8 @@ HIGH_BYTES = 256 * 1024
 LOW_BYTES = 64 * 1024
 MAX_PENDING = 20_000
 """Sessions whose newest view is owed; beyond, a whole list is."""
+PIECE_BYTES = 64 * 1024
+"""So much is read in one go, so that changes come out between."""
 HELD_SECS = 0.05
 """How long a reply waits for the rest of what a peer sends in one go."""
 
@@ -55,7 +57,11 @@ class Host(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+_piece = memoryview(bytearray(PIECE_BYTES))
+"""All connections read into this one: what was read is taken out before anybody reads again."""
+
+
+class Connection(asyncio.BufferedProtocol):
     """A peer."""
 
     def __init__(self, door: Host) -> None:
@@ -83,7 +89,7 @@ class Connection(asyncio.Protocol):
         """Whether it has subscribed."""
         return self._door.monitor.publisher.is_following(self)
 
-    # asyncio.Protocol
+    # asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
@@ -105,9 +111,13 @@ class Connection(asyncio.Protocol):
             self._held.cancel()
         self._door.remove(self)
 
-    def data_received(self, data: bytes) -> None:
-        """Some bytes of any number of lines."""
-        lines = self._lines.feed(data)
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        """Where the next bytes are to go."""
+        return _piece
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Some bytes of any number of lines are there."""
+        lines = self._lines.feed(bytes(_piece[:nbytes]))
         if lines:
             self.heard_at = time.monotonic()
             self._hear(lines)

@@ -1,7 +1,8 @@
 """Hands changes on to whoever follows them, each view encoded once.
 
-Changes that come close together go out together. The pause between two rounds grows with what
-a round costs, so that publishing never takes most of the time, and is nothing when it is cheap.
+Changes that come close together go out together. As long as more comes in, the pause between two
+rounds is as long as a round takes, so that publishing never takes most of the time; when nothing
+more comes, they go out at once.
 """
 
 import asyncio
@@ -14,8 +15,8 @@ from clawdforge.core.observed.signals import Moment
 from clawdforge.wire import atm
 
 MAX_PAUSE_SECS = 0.02
-SHARE = 2.0
-"""A round that took t is followed by a pause of this many times t at least."""
+SHARE = 1.0
+"""A round that took t is followed by a pause of this many times t, while more comes in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,11 @@ class Publisher:
         self._now = now
         self._seen = seen
         self._followers: set[Follower] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._look: asyncio.Handle | None = None
         self._not_before = 0.0
+        self._heard = 0
+        """How often something may have changed."""
 
     @property
     def followers(self) -> int:
@@ -77,15 +81,19 @@ class Publisher:
 
     def changed(self) -> None:
         """The registry may have changed: tell of it soon."""
-        if self._timer is None and self._registry.has_changes:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(self._not_before, loop.time()), self.flush)
+        self._heard += 1
+        if self._timer is not None or not self._registry.has_changes:
+            return
+        loop = asyncio.get_running_loop()
+        if self._not_before <= loop.time():
+            self._timer = loop.call_soon(self.flush)
+        else:
+            self._timer = loop.call_at(self._not_before, self.flush)
+            self._look = loop.call_soon(self._look_again, -1)
 
     def flush(self) -> None:
         """Tell of it now."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel()
         if not self._registry.has_changes:
             return
         loop = asyncio.get_running_loop()
@@ -101,10 +109,22 @@ class Publisher:
 
     def close(self) -> None:
         """Tell nobody any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel()
         self._followers.clear()
+
+    def _look_again(self, heard: int) -> None:
+        """Called in each turn of the event loop; in one without news there is no need to wait."""
+        if heard == self._heard:
+            self.flush()
+        else:
+            loop = asyncio.get_running_loop()
+            self._look = loop.call_soon(self._look_again, self._heard)
+
+    def _cancel(self) -> None:
+        for handle in (self._timer, self._look):
+            if handle is not None:
+                handle.cancel()
+        self._timer = self._look = None
 
     def _round(self, changes: Changes) -> Round:
         moment = self._now()

@@ -5,7 +5,7 @@
  *   clawdforge-hook --status-line COMMAND  the same, and COMMAND prints it, with the JSON on stdin
  *
  * It exits 0 whatever happens (a COMMAND's own code aside), prints nothing where the agent would
- * read it, and takes no longer than BUDGET_MS. Without a monitor the line is kept in a file that
+ * read it, and lets no monitor hold it up for longer than SEND_MS. Without a monitor the line is kept in a file that
  * the next one reads. Long texts are cut, so that megabytes become what the monitor uses.
  */
 #define _GNU_SOURCE
@@ -25,8 +25,9 @@
 #include <unistd.h>
 
 enum {
-    BUDGET_MS = 100,          /* of the agent's time, at most */
-    SEND_MS = 60,             /* of it for the monitor; the rest is for keeping the line */
+    SEND_MS = 60,             /* of waiting for the monitor, at most */
+    PAYLOAD_MS = 1500,        /* of waiting for the payload: the agent may be too busy to write it */
+    BACKSTOP_SECS = 3,        /* for all; a machine too busy to run us must not lose the line */
     MAX_STRING = 2048,        /* bytes of a text; the monitor shows less */
     MAX_VALUE = 32 * 1024,    /* bytes of a value of the payload */
     MAX_LINE = 512 * 1024,    /* the monitor takes 1 MiB */
@@ -199,10 +200,30 @@ static void take(struct cut *c, char byte) {
     }
 }
 
+static struct timespec in_ms(long ms) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += ms * 1000000L;
+    at.tv_sec += at.tv_nsec / 1000000000L;
+    at.tv_nsec %= 1000000000L;
+    return at;
+}
+
+static long left_ms(const struct timespec *until) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
+    return ms > 0 ? ms : 0;
+}
+
 static int read_payload(struct cut *c, FILE *copy) {
     static char block[64 * 1024];
     size_t all = 0;
+    struct timespec until = in_ms(PAYLOAD_MS);
     for (;;) {
+        struct pollfd wait = {.fd = 0, .events = POLLIN};
+        if (poll(&wait, 1, (int)left_ms(&until)) == 0)
+            return 0;   /* whoever writes it does not go on */
         ssize_t got = read(0, block, sizeof block);
         if (got < 0 && errno == EINTR)
             continue;
@@ -280,13 +301,6 @@ static size_t finish(struct cut *c, char *line) {
 
 /* --- the monitor, or the file for the next one ------------------------------------------------ */
 
-static long left_ms(const struct timespec *until) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    long ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
-    return ms > 0 ? ms : 0;
-}
-
 static int send_all(int fd, const char *data, size_t size, const struct timespec *until) {
     while (size) {
         ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -305,11 +319,7 @@ static int send_all(int fd, const char *data, size_t size, const struct timespec
 }
 
 static int tell(const char *line, size_t size) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += SEND_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = in_ms(SEND_MS);
     const char *path = getenv("ATM_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (!path || !*path)
@@ -389,9 +399,8 @@ static void out_of_time(int signal) {
 }
 
 static void limit_time(void) {
-    struct itimerval budget = {.it_value = {.tv_usec = BUDGET_MS * 1000}};
     signal(SIGALRM, out_of_time);
-    setitimer(ITIMER_REAL, &budget, NULL);
+    alarm(BACKSTOP_SECS);
 }
 
 static void report(struct cut *c) {

@@ -8,7 +8,8 @@ It imports little and runs by itself, without the package.
 import os
 import sys
 
-BUDGET_SECS = 0.1
+PAYLOAD_SECS = 1.5
+BACKSTOP_SECS = 3.0
 SEND_SECS = 0.06
 MAX_TEXT = 2048
 MAX_VALUE = 32 * 1024
@@ -47,6 +48,20 @@ def cut(value: object) -> object:
     if isinstance(value, list):
         return [cut(inner) for inner in value]
     return value
+
+
+def payload_given() -> bytes:
+    """Standard input; what has come of it when nothing more comes for too long."""
+    import select
+    import time
+
+    until, parts = time.monotonic() + PAYLOAD_SECS, []
+    while select.select([0], [], [], max(0.0, until - time.monotonic()))[0]:
+        part = os.read(0, 1 << 20)
+        if not part:
+            break
+        parts.append(part)
+    return b"".join(parts)
 
 
 def line_of(payload: bytes) -> "bytes | None":
@@ -179,11 +194,11 @@ def report(line: bytes) -> None:
 
 
 def limit_time() -> None:
-    """End after the budget, whatever happens."""
+    """End some time, whatever happens."""
     import signal
 
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.setitimer(signal.ITIMER_REAL, BUDGET_SECS)
+    signal.setitimer(signal.ITIMER_REAL, BACKSTOP_SECS)
 
 
 def own_text(payload: bytes) -> str:
@@ -206,7 +221,7 @@ def own_text(payload: bytes) -> str:
 
 def status_line(command: "list[str]") -> None:
     """Report, and print the status line or let the command print it."""
-    payload = sys.stdin.buffer.read()
+    payload = payload_given()
     line = line_of(payload)
     if line is not None and os.fork() == 0:
         # Whoever waits for the status line waits for all that have its output open.
@@ -246,7 +261,7 @@ def main() -> None:
         status_line(arguments[1:])
         return
     limit_time()
-    line = line_of(sys.stdin.buffer.read())
+    line = line_of(payload_given())
     if line is not None:
         report(line)
 

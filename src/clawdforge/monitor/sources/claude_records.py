@@ -50,6 +50,8 @@ class ClaudeRecords:
         self._removed = removed
         self._folders = [folder / "sessions" for folder in folders]
         self._rescan_secs = rescan_secs
+        self._awaited: dict[Path, Path] = {}
+        """What is not there yet, and the folder of records that it leads to."""
         self._known: dict[Path, Record] = {}
         self._asked: dict[Path, int] = {}
         self._wanted = asyncio.Event()
@@ -84,6 +86,9 @@ class ClaudeRecords:
         if _pid_of(name) is not None:
             self._asked[folder / name] = 0
             self._wanted.set()
+        elif (folder / name) in self._awaited:
+            self._asked[self._awaited[folder / name]] = 0
+            self._wanted.set()
 
     async def _work(self) -> None:
         await self._rescan()
@@ -104,12 +109,20 @@ class ClaudeRecords:
 
     async def _rescan(self) -> None:
         for folder in list(self._folders):
-            self._inotify.watch(folder)  # first: nothing may come between
+            if not self._inotify.watch(folder):  # first: nothing may come between
+                self._await(folder)
             names = await self._off_loop(_names, folder)
             there = {folder / name for name in names}
             gone = {path for path in self._known if path.parent == folder} - there
             for path in sorted(there | gone):
                 await self._look(path, 0)
+
+    def _await(self, folder: Path) -> None:
+        """The folder is not there: notice when it comes, or the one that it will be in."""
+        for missing in (folder, folder.parent):
+            self._awaited[missing] = folder
+            if self._inotify.watch(missing.parent):
+                return
 
     async def _look(self, path: Path, tries: int) -> None:
         data = await self._off_loop(_contents, path)
