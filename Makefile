@@ -15,7 +15,7 @@ help: ## Show this list
 demo: .venv/.run ## Run the main job once, on a throw-away server
 	@$(BIN)/clawdforge demo
 
-test: .venv/.dev .agents/.stamp ## Run all tests, against real agents too
+test: .venv/.dev .agents/.stamp .agents/.debian ## Run all tests, against real agents too
 	$(BIN)/pytest $(ARGS)
 
 check: .venv/.dev ## Format, lint, types, import rules, generated files
@@ -57,6 +57,11 @@ clean: ## Remove what was built
 .venv/.dev: .venv/.uv pyproject.toml uv.lock
 	$(UV) sync --quiet --frozen --inexact --group dev --group agents
 	@touch $@ .venv/.run
+
+.agents/.debian: tests/agents/debian.sh Makefile
+	@mkdir -p .agents
+	sh tests/agents/debian.sh tmux=tmux socat=socat
+	@touch $@
 
 # Agents that the tests drive, their versions locked. Of their scripts only opencode's is run,
 # which links its binary.

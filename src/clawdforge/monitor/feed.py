@@ -70,6 +70,11 @@ class Feed:
         """Where it stands."""
         return Position(self._epoch, self._number)
 
+    @property
+    def count(self) -> int:
+        """How many sessions there are."""
+        return len(self._views)
+
     def views(self) -> list[bytes]:
         """All sessions, as JSON."""
         return list(self._views.values())

@@ -131,6 +131,11 @@ async def open_gateway(
         )
         conversations = await stack.enter_async_context(open_conversations(basis))
         picture = await stack.enter_async_context(_picture(settings, environ, conversations))
+        metrics.watch(
+            "clawdforge_observed_sessions",
+            "Agent sessions on this machine, of whatever kind.",
+            lambda: picture.feed.count,
+        )
         sweep = functools.partial(sweep_once, apps, files, conversations.sweeper)
         await sweep()
         owner = TaskOwner()

@@ -9,9 +9,9 @@ export LC_ALL
 socket=${ATM_SOCKET:-/tmp/atm.sock}
 MAX_BYTES=65536
 
-field() { # a text of the payload, by its name
-    printf '%s' "$payload" | head -c $MAX_BYTES |
-        grep -o "\"$1\":\"[^\"\\\\]*\"" | head -n 1
+field() { # a text of the payload, by its name: long ones are in the middle
+    { printf '%s' "$payload" | head -c $MAX_BYTES; echo; printf '%s' "$payload" | tail -c $MAX_BYTES; } |
+        grep -a -o "\"$1\":\"[^\"\\\\]*\"" | head -n 1
 }
 
 cut_payload() { # what the monitor needs of a payload that is too long for it
