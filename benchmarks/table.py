@@ -9,6 +9,10 @@ def show(figures: Figures) -> None:
     """Print everything that was measured."""
     for key, title in (("claude", "the real claude"), ("demo", "the demo agent")):
         _added(title, figures[key])
+    _turns(figures["turns"])
+    _open(figures["open sessions"])
+    _busy(figures["busy sessions"])
+    _events(figures["events"])
     _routes(figures["routes"])
     _idle(figures["idle"])
 
@@ -23,6 +27,44 @@ def _added(title: str, row: Figures) -> None:
         f"  added to the answer: {row['added_median_ms']:.1f} ms median (aim: 10 ms), "
         f"{row['added_p99_ms']:.1f} ms p99   ratio {row['ratio']:.2f}"
     )
+
+
+def _turns(figures: Figures) -> None:
+    print(f"\na warm turn, {figures['rounds']} rounds ({figures['acpx_rounds']} with acpx)")
+    for name, way in figures["ways"].items():
+        print(f"  {name:42} median {way['median_ms']:7.1f} ms   p99 {way['p99_ms']:7.1f} ms")
+    added = ", ".join(f"{agent} {ms:+.1f} ms" for agent, ms in figures["added_ms"].items())
+    print(f"  added by HTTP and the ledger (aim: 5 ms): {added}")
+    print(f"  {figures['times_less_than_acpx']:.1f} times less than acpx (aim: 10)")
+
+
+def _open(figures: Figures) -> None:
+    print(f"\n{figures['count']:,} open sessions without an agent")
+    print(
+        f"  RSS {figures['rss_full_mib']:.0f} MiB, empty {figures['rss_empty_mib']:.0f} MiB: "
+        f"{figures['kib_each']:.2f} KiB each; made {figures['made_per_second']:.0f}/s"
+    )
+    print(
+        f"  a page of 50: first {figures['first_page_ms']:.1f} ms, last "
+        f"{figures['deep_page_ms']:.1f} ms; to wake one {figures['wake_ms']:.1f} ms, "
+        f"a warm turn {figures['warm_turn_ms']:.1f} ms"
+    )
+
+
+def _busy(figures: Figures) -> None:
+    print(f"\n{figures['count']} sessions with a turn at once, each with a reader, 8 agents")
+    for name in ("alone", "beside 1 stalled reader"):
+        row = figures[name]
+        print(
+            f"  {name:30} agent's write to reader's read: p50 {row['p50_ms']:.1f} ms, "
+            f"p99 {row['p99_ms']:.1f} ms (aim: 20)   {row['pieces_read']} read, {row['lost']} lost"
+        )
+
+
+def _events(figures: Figures) -> None:
+    print(f"\nevents stored and published, {figures['sessions']} sessions (aim: 20,000/s)")
+    for batch in (1, 10):
+        print(f"  {batch:2} an append: {figures[f'per_second_by_{batch}']:,.0f}/s")
 
 
 def _routes(figures: Figures) -> None:

@@ -233,6 +233,7 @@ def test_every_setting_has_a_variable() -> None:
             "store_prompts": "1",
             "permissions": "deny",
             "max_permissions": "ask",
+            "monitor": "off",
             "workspace_roots": "/srv",
         }.get(name, "7")
         assert getattr(loaded(environ={variable: text}), name) != default, name

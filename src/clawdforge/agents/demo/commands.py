@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 from . import tools
@@ -15,6 +16,7 @@ I am the demo agent of clawdforge. A line of the prompt can tell me what to do:
 /json VALUE       answer VALUE in a code fence
 /slow N [MS]      answer N words, one every MS milliseconds (100)
 /stream N [MS]    count to N, one number every MS milliseconds (20)
+/clock N [MS]     tell N times what time it is, in nanoseconds since 1970
 /think TEXT       think TEXT, then answer it
 /plan             make a plan of three steps and carry it out
 /tool TEXT        use a tool that gives TEXT
@@ -118,6 +120,14 @@ def in_pieces(pause_ms: int, word: str) -> Callable[[Turn, str], None]:
             turn.say(("" if number == 1 else " ") + word.format(number))
 
     return run
+
+
+def clock(turn: Turn, argument: str) -> None:
+    """The time of each piece, as it is written: for those who measure how long it travels."""
+    count, _, pause = argument.partition(" ")
+    for _ in range(int(count or 10)):
+        turn.wait(int(pause or 20) / 1000)
+        turn.say(f"{time.time_ns()} ")
 
 
 def think(turn: Turn, text: str) -> None:
@@ -262,6 +272,7 @@ COMMANDS: dict[str, Callable[[Turn, str], None]] = {
     "/json": lambda turn, value: turn.say(f"```json\n{value}\n```"),
     "/slow": in_pieces(100, "word-{}"),
     "/stream": in_pieces(20, "{}"),
+    "/clock": clock,
     "/think": think,
     "/plan": plan,
     "/tool": tools.use,
