@@ -4,6 +4,7 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.8
 BIN := .venv/bin
+WORKERS ?= 3
 UV := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv
 
 .PHONY: help demo test check bench fix generate serve clean
@@ -16,7 +17,7 @@ demo: .venv/.run ## Run the main job once, on a throw-away server
 	@$(BIN)/clawdforge demo
 
 test: .venv/.dev .agents/.stamp .agents/.debian ## Run all tests, against real agents too
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/.dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .
@@ -60,7 +61,7 @@ clean: ## Remove what was built
 
 .agents/.debian: tests/agents/debian.sh Makefile
 	@mkdir -p .agents
-	sh tests/agents/debian.sh tmux=tmux socat=socat
+	sh tests/agents/debian.sh tmux=tmux socat=socat chromium=chromium
 	@touch $@
 
 # Agents that the tests drive, their versions locked. Of their scripts only opencode's is run,

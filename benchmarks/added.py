@@ -101,7 +101,7 @@ async def _times(ways: Mapping[str, Way], rounds: int) -> dict[str, list[Times]]
     times: dict[str, list[Times]] = {name: [] for name in ways}
     for number in range(rounds + WARM_UPS):
         # Each way follows each other one equally often.
-        order = list(ways) if number % 2 else list(reversed(ways))
+        order = list(ways)[:: 1 if number % 2 else -1]
         for name in order:
             took = await ways[name](number)
             if number >= WARM_UPS:

@@ -11,7 +11,7 @@ from typing import Any
 from clawdforge.agents.catalog import Catalog
 from clawdforge.agents.driver import Driver, SessionSpec
 from clawdforge.config import load_settings
-from clawdforge.core.events import Exited, TurnEnded
+from clawdforge.core.events import Event, Exited, TurnEnded
 from clawdforge.processes.detect import detect
 from clawdforge.processes.launcher import Processes
 
@@ -44,6 +44,13 @@ async def conversation(catalog: Catalog, agent: str, folder: Path) -> AsyncItera
 async def turn(driver: Driver, prompt: str) -> float:
     """Take a turn; milliseconds until it has ended."""
     began = time.perf_counter()
+    async for _ in until_ended(driver, prompt):
+        pass
+    return (time.perf_counter() - began) * 1000
+
+
+async def until_ended(driver: Driver, prompt: str) -> AsyncIterator[Event]:
+    """Take a turn; what the agent says until it has ended well."""
     turn_id = str(uuid.uuid4())
     await driver.prompt(turn_id, prompt)
     async with asyncio.timeout(TURN_SECS):
@@ -52,8 +59,9 @@ async def turn(driver: Driver, prompt: str) -> float:
             if isinstance(event, Exited) or event is None:
                 msg = f"the agent has ended: {driver.stderr[-300:]}"
                 raise RuntimeError(msg)
+            yield event
             if isinstance(event, TurnEnded) and event.turn_id == turn_id:
                 if event.stop.name != "DONE":
                     msg = f"the turn failed: {event.reason} {event.text}"
                     raise RuntimeError(msg)
-                return (time.perf_counter() - began) * 1000
+                return

@@ -46,6 +46,25 @@ def pytest_configure() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+# --- what is told at the end ------------------------------------------------------------------
+
+SUMMARY = "summary_line"
+"""A property that a test records (`record_property`): a line of the summary."""
+_summary: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collect the lines; where tests run in several processes, in the one that prints."""
+    if report.when == "teardown":
+        _summary.extend(str(value) for name, value in report.user_properties if name == SUMMARY)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print them."""
+    for line in _summary:
+        terminalreporter.write_line(line)
+
+
 # --- watching ---------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from crash_table.rows import ROWS, Row
 pytestmark = pytest.mark.timeout(400)
 
 LANES = 3
+SUMMARY = "summary_line"
+"""What tests/conftest.py prints at the end of all tests."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,6 @@ class Played:
         found = [lane.rest for lane in self.lanes]
         found += [result.found for result in self.results.values()]
         return sum((each.counts for each in found), Counter())
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the sum at the end of all tests."""
-        terminalreporter.write_line(str(self))
 
     def __str__(self) -> str:
         kills, counts = sum(lane.stage.kills for lane in self.lanes), self.counts
@@ -60,7 +58,6 @@ def played(
     }
     rows = [row for row in ROWS if row in wanted]
     played = play(rows, tmp_path_factory.mktemp("crash-table"))
-    request.config.pluginmanager.register(played)
     yield played
     bury()
 
@@ -93,8 +90,11 @@ def test_row(row: Row, played: Played) -> None:
         pytest.fail("\n".join([f"hit: {result.hit}", *result.found.said]), pytrace=False)
 
 
-def test_beside_the_rows_nothing_is_lost_or_left(played: Played) -> None:
+def test_beside_the_rows_nothing_is_lost_or_left(
+    played: Played, record_property: Callable[[str, object], None]
+) -> None:
     """The bystanders, which were hit in the middle of a turn by every kill of a server."""
+    record_property(SUMMARY, str(played))
     said = [said for lane in played.lanes for said in lane.rest.said]
     if said or +played.counts:
         pytest.fail("\n".join([str(played), *said]), pytrace=False)

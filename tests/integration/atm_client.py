@@ -92,6 +92,7 @@ class Daemon:
             "HOME": str(folder),
             "ATM_SOCKET": str(self.socket),
             "TMUX_TMPDIR": str(folder),
+            "ATMD_DISCOVERY": "off",  # other tests run agents, too
             **env,
         }
         self._process: subprocess.Popen[bytes] | None = None

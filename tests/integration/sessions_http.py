@@ -382,6 +382,7 @@ def serving(
     """A server in this process, with the demo agent."""
     environ = {**a_home(folder), **(environ or {})}
     flags = {
+        "monitor": "off",
         "default_agent": "demo",
         "port": 0,
         "data_dir": str(folder / "data"),

@@ -371,23 +371,29 @@ def test_what_hooks_left_while_nobody_was_there_is_told_in_order(tmp_path: Path)
     made.close()
 
 
+def _looking(folder: Path) -> contextlib.AbstractContextManager[Daemon]:
+    return daemon(folder, ATMD_DISCOVERY="on")
+
+
 def test_an_agent_that_runs_already_is_found(tmp_path: Path) -> None:
     program = tmp_path / "claude"
     program.write_bytes(Path("/bin/sleep").read_bytes())
     program.chmod(0o755)
-    with subprocess.Popen([program, "600"], cwd=tmp_path) as process, daemon(tmp_path) as atmd:
+    with subprocess.Popen([program, "600"], cwd=tmp_path) as process, _looking(tmp_path) as atmd:
         peer = atmd.peer()
         name = f"pending-{process.pid}"
         found = until(lambda: peer.sessions().get(name))
         assert found["cwd"] == str(tmp_path)
         peer.raw(hook("its-name", "SessionStart", pid=process.pid))
-        assert set(peer.sessions()) == {"its-name"}
+        assert name not in peer.sessions()
+        assert peer.sessions()["its-name"]["pid"] == process.pid
         peer.send("discover")
         assert peer.read_type("discovery_complete")["discovered"] >= 1
-        assert set(peer.sessions()) == {"its-name"}
+        assert name not in peer.sessions()
+        assert peer.sessions()["its-name"]["pid"] == process.pid
         process.kill()
         process.wait()
-        until(lambda: not peer.sessions())
+        until(lambda: "its-name" not in peer.sessions())
 
 
 # --- weight -----------------------------------------------------------------------------------

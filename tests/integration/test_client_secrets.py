@@ -91,8 +91,8 @@ def test_both_clients_have_the_same_methods_and_arguments() -> None:
     def surface(kind: type[Any]) -> dict[str, list[str]]:
         return {
             name: list(inspect.signature(value).parameters)
-            for name, value in vars(kind).items()
-            if inspect.isfunction(value) and not name.startswith("_")
+            for name, value in inspect.getmembers(kind, inspect.isfunction)
+            if not name.startswith("_")
         }
 
     pairs: list[tuple[type[Any], type[Any]]] = [

@@ -327,7 +327,7 @@ def test_everything_that_a_session_can_be_made_with(stage: Stage, play: Play) ->
         {"agent": "-rf"},
         {"model": "--x"},
         {"meta": [1]},
-        {"meta": {"a": object()}},
+        {"meta": {"a": NotImplemented}},
         {"permissions": "yes"},
         {"permissions": {"mode": "ask", "rulez": []}},
         {"workspace": {"git": ""}},

@@ -269,9 +269,7 @@ def test_a_monitor_that_does_not_read_costs_no_more_than_the_budget(run: Runner)
     assert [line["data"]["session_id"] for line in run.spooled] == ["s-1"]
 
 
-def test_stdin_that_never_ends_does_not_keep_it(
-    clients: dict[Form, Path], tmp_path: Path
-) -> None:
+def test_stdin_that_never_ends_does_not_keep_it(clients: dict[Form, Path], tmp_path: Path) -> None:
     run = Runner(clients[Form.NATIVE], tmp_path)
     with subprocess.Popen([run.program], stdin=subprocess.PIPE, env=run.env) as process:
         assert process.stdin is not None

@@ -87,6 +87,7 @@ def environ_of(folder: Path) -> dict[str, str]:
         "HOME": str(folder),
         "ATM_SOCKET": str(folder / "run" / "atm.sock"),
         "TMUX_TMPDIR": str(folder),
+        "ATMD_DISCOVERY": "off",
     }
 
 

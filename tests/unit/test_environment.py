@@ -31,7 +31,7 @@ BASIC = {"HOME", "PATH", "LC_ALL", "XDG_CONFIG_HOME", "https_proxy"}
         (["CLAWDFORGE_ADMIN_TOKEN", "ADMIN_*", "ALLOW_CIDRS"], set()),
         (["*"], {"ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)),
 )
 def test_what_is_selected(patterns: list[str], more: set[str]) -> None:
     assert select(OURS, patterns) == {name: OURS[name] for name in BASIC | more}

@@ -2,11 +2,13 @@
 
 import math
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_views import made_view
 
 from clawdforge.core.observed.formats import (
     format_age,
@@ -19,7 +21,7 @@ from clawdforge.core.observed.formats import (
     short_path,
 )
 from clawdforge.core.observed.names import agent_type_name, model_name
-from clawdforge.core.observed.views import Evidence, SessionView, session_view
+from clawdforge.core.observed.views import Evidence, SessionView
 
 NOON = 1_777_896_000.0
 """2026-05-04T12:00:00Z."""
@@ -248,14 +250,14 @@ def test_agent_types(told: str | None, shown: str) -> None:
 
 
 def view_of(**facts: object) -> SessionView:
-    usual = {
+    usual: dict[str, Any] = {
         "id": "5b0e1c2d-0000-4000-8000-00000000000a",
         "status": "working",
         "started_at": NOON - 720,
         "last_activity": NOON,
         "now": NOON,
     }
-    return session_view(**(usual | facts))  # type: ignore[arg-type]
+    return made_view(**(usual | facts))
 
 
 def test_a_view_is_the_example_of_the_specification() -> None:

@@ -1,19 +1,22 @@
 """What the monitor says, byte by byte, and that its clients can read it."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_views import made_view
 
 from clawdforge.core.observed.signals import Hook, StatusLine
-from clawdforge.core.observed.views import Evidence, SessionView, session_view
+from clawdforge.core.observed.views import Evidence, SessionView
 from clawdforge.wire import atm
 
 
 def view_of(**facts: object) -> SessionView:
-    usual = {"id": "s", "status": "idle", "started_at": 1.0, "last_activity": 2.0, "now": 3.0}
-    return session_view(**(usual | facts))  # type: ignore[arg-type]
+    usual: dict[str, Any] = {"id": "s", "status": "idle"}
+    usual |= {"started_at": 1.0, "last_activity": 2.0, "now": 3.0}
+    return made_view(**(usual | facts))
 
 
 @pytest.mark.parametrize(

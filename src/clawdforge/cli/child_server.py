@@ -68,6 +68,7 @@ def _command(folder: Path, settings: Settings, agent: str, environ: Mapping[str,
         f"default_agent = {json.dumps(agent)}",
         f"claude_bin = {json.dumps(settings.claude_bin)}",
         "stop_grace_secs = 1",
+        'monitor = "off"',
     )
     config.write_text("\n".join(lines), encoding="utf-8")
     arguments = (

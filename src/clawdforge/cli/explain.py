@@ -44,8 +44,8 @@ def _found(given: str) -> str:
 
 
 def _asked(kind: Any, **fields: str) -> dict[str, Any]:
-    from clawdforge.config import environment
     from clawdforge.client.errors import TransportError
+    from clawdforge.config import environment
     from clawdforge.monitor.asking import ask
     from clawdforge.monitor.paths import paths_of
     from clawdforge.wire.atm import encode_request

@@ -10,6 +10,7 @@ from clawdforge.cli.connection import AS_JSON, DATA_DIR
 if TYPE_CHECKING:
     from clawdforge.monitor.hooks.building import Form
     from clawdforge.monitor.hooks.install import Change, Standing
+    from clawdforge.monitor.hooks.settings import Approvals
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +31,33 @@ def install(
             help="What the client is: native, shell or python. Default: the fastest that works.",
         ),
     ] = None,
+    approvals: Annotated[
+        bool | None,
+        typer.Option(
+            "--approvals/--no-approvals",
+            metavar="",
+            help="Let what Claude Code asks be answered from anywhere, too, beside its terminal.",
+        ),
+    ] = None,
+    wait: Annotated[
+        int | None,
+        typer.Option(
+            "--wait",
+            metavar="SECS",
+            min=10,
+            max=86_400,
+            help="So long it can be answered from anywhere; then in its terminal only. "
+            "Default: 600.",
+        ),
+    ] = None,
+    headless: Annotated[
+        bool | None,
+        typer.Option(
+            "--headless/--no-headless",
+            metavar="",
+            help="Also what `claude -p` asks: it waits then, where it is denied at once else.",
+        ),
+    ] = None,
     dry_run: DRY_RUN = False,
     as_json: AS_JSON = False,
     data_dir: DATA_DIR = None,
@@ -40,24 +68,34 @@ def install(
     one step, and kept as they were in a file beside them. Sessions that run notice it at once.
     Again: nothing changes. In another place than ~/.claude when CLAUDE_CONFIG_DIR is set.
 
-    Example: clawdforge hooks install --dry-run
+    With --approvals you can answer what Claude Code asks wherever you are: `clawdforge approve`,
+    the dashboard, the page. Its own dialog stays, and whoever answers first wins.
+
+    For example:
+
+      clawdforge hooks install --dry-run
+
+      clawdforge hooks install --approvals
     """
     from clawdforge.cli.screen import print_json, stderr
     from clawdforge.config import environment
     from clawdforge.monitor.hooks.building import build
-    from clawdforge.monitor.hooks.install import carry_out, planned
+    from clawdforge.monitor.hooks.install import approvals_wanted, carry_out, planned
 
     environ, program = environment(), _program(data_dir)
     wanted = _form(form)
-    change = planned(environ, program)
+    asked = approvals_wanted(environ, given=approvals, secs=wait, headless=headless)
+    _check_approvals(asked, wait, headless)
+    change = planned(environ, program, asked)
     if dry_run:
         _show(change, as_json=as_json)
         return
-    used = build(program, environ, wanted)
+    used = build(program, environ, wanted, approvals=asked is not None)
     backup = carry_out(change)
     if as_json:
         facts = {"settings": str(change.path), "changed": change.is_needed, "form": used.value}
-        print_json(facts | {"program": str(program), "backup": str(backup) if backup else None})
+        facts |= {"program": str(program), "backup": str(backup) if backup else None}
+        print_json(facts | {"approvals": _approvals_json(asked)})
         return
     screen = stderr()
     if not change.is_needed:
@@ -67,6 +105,10 @@ def install(
     if backup is not None:
         screen.print(f"As it was: {backup}", markup=False)
     screen.print("To see your sessions: start `atmd start -d`, or `clawdforge serve`.")
+    if asked is not None:
+        screen.print(
+            "To answer what they ask: `clawdforge permissions`, then `clawdforge approve`."
+        )
 
 
 @app.command()
@@ -113,6 +155,7 @@ def status(as_json: AS_JSON = False, data_dir: DATA_DIR = None) -> None:
             "events": list(found.events),
             "missing": list(found.missing),
             "status_line": found.status_line,
+            "approvals": _approvals_json(found.approvals),
             "other_clients": list(found.strangers),
             "whole": found.is_whole,
             "monitor": monitor,
@@ -130,11 +173,35 @@ def _facts(found: "Standing", socket: Path, *, running: bool) -> tuple[tuple[str
         ("settings", found.path),
         ("events", f"{len(found.events)} reported{missing}" if found.events else "none reported"),
         ("status line", "reported" if found.status_line else "not reported"),
+        ("approvals", _approvals_text(found.approvals)),
         ("client", f"{found.program} ({found.form.value})" if found.form else "not installed"),
         ("other clients", ", ".join(found.strangers) or None),
         ("monitor", f"{socket}: {'it answers' if running else 'none runs: atmd start -d'}"),
         ("to do", None if found.is_whole else "clawdforge hooks install"),
     )
+
+
+def _approvals_text(approvals: "Approvals | None") -> str:
+    if approvals is None:
+        return "in their terminals only: clawdforge hooks install --approvals"
+    also = ", also of claude -p" if approvals.headless else ""
+    return f"from anywhere, for {approvals.secs} s{also}"
+
+
+def _approvals_json(approvals: "Approvals | None") -> dict[str, object] | None:
+    if approvals is None:
+        return None
+    return {"wait_secs": approvals.secs, "headless": approvals.headless}
+
+
+def _check_approvals(
+    approvals: "Approvals | None", wait: int | None, headless: bool | None
+) -> None:
+    from clawdforge.errors import InputError
+
+    if approvals is None and (wait is not None or headless):
+        msg = "--wait and --headless say how approvals are asked for, and none are"
+        raise InputError(msg, hint="add --approvals")
 
 
 def _show(change: "Change", *, as_json: bool) -> None:

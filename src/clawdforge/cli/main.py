@@ -13,19 +13,26 @@ from clawdforge.cli import (
     config,
     demo,
     doctor,
+    explain,
     faults,
     hooks,
+    open_page,
     permissions,
+    ps,
     run,
     runs,
     serve,
     sessions,
+    show,
     tokens,
+    top,
+    watch,
 )
 from clawdforge.errors import ClawdforgeError
 
 START = "Start here"
 USE = "Use a server"
+SEE = "See all agents of this machine"
 MANAGE = "Look after it"
 
 EPILOG = "Exit codes: " + "; ".join(
@@ -87,7 +94,13 @@ def root(
 
 app.command("demo", rich_help_panel=START)(demo.demo)
 app.command("serve", rich_help_panel=START)(serve.serve)
+app.command("open", rich_help_panel=START)(open_page.open_page)
 app.command("doctor", rich_help_panel=START)(doctor.doctor)
+app.command("top", rich_help_panel=SEE)(top.top)
+app.command("ps", rich_help_panel=SEE)(ps.ps)
+app.command("show", rich_help_panel=SEE)(show.show)
+app.command("watch", rich_help_panel=SEE)(watch.watch)
+app.command("explain", rich_help_panel=SEE)(explain.explain)
 app.command("run", rich_help_panel=USE)(run.run)
 app.command("chat", rich_help_panel=USE)(chat.chat)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=USE)

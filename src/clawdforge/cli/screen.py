@@ -7,13 +7,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clawdforge.core.texts import harmless as harmless
+from clawdforge.core.texts import in_short as in_short
+from clawdforge.core.texts import one_line as one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from clawdforge.client import Usage
 
 WIDEST = 1000
-_TELLING = ("command", "cmd", "file_path", "path", "pattern", "url", "query", "prompt")
 PIPE_COLUMNS = 160
 """Width of what goes into a pipe or file, so that tables keep one row a line."""
 
@@ -90,33 +93,6 @@ def print_text(text: str) -> None:
     """A text of others: to the byte into a pipe, without control characters on a terminal."""
     sys.stdout.write((harmless(text) if sys.stdout.isatty() else text).rstrip("\n") + "\n")
     sys.stdout.flush()
-
-
-def harmless(text: str) -> str:
-    """The text without what could steer a terminal."""
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-
-
-def one_line(text: str, limit: int = 100) -> str:
-    """A text of others as one harmless line of at most `limit` characters."""
-    line = " ".join(harmless(text[: limit * 20]).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def in_short(args: Any, limit: int = 100) -> str:
-    """What a tool is called with, as people would say it: its command, its file."""
-    import msgspec
-
-    if isinstance(args, dict):
-        for key in _TELLING:
-            value = args.get(key)
-            if isinstance(value, str) and value.strip():
-                return one_line(value, limit)
-    if args is None or args in ({}, [], ""):
-        return ""
-    return one_line(args if isinstance(args, str) else msgspec.json.encode(args).decode(), limit)
 
 
 def usage_line(usage: "Usage", duration_ms: int | None = None) -> str:

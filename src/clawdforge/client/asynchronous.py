@@ -10,6 +10,7 @@ import httpx
 from clawdforge.client import arguments, calls, session_calls
 from clawdforge.client.asynchronous_connection import AsyncConnection
 from clawdforge.client.asynchronous_session import AsyncSession
+from clawdforge.client.page import PageLink, page_link
 from clawdforge.client.results import AppToken, FileToken, RunResult
 from clawdforge.client.target import aim
 from clawdforge.client.upload import Source, open_part
@@ -219,6 +220,10 @@ class AsyncClient:
     async def revoke_token(self, name: str) -> None:
         """See `Client.revoke_token`."""
         await self._connection.send(calls.revoke_token(name))
+
+    async def page_link(self) -> PageLink:
+        """See `Client.page_link`."""
+        return await self._connection.send(page_link(self._connection.target.place))
 
     async def close(self) -> None:
         """Close the connections; sessions stay open on the server. Again: nothing happens."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from clawdforge.client import calls
 from clawdforge.client.blocking_connection import Connection
+from clawdforge.client.page import PageLink, page_link
 from clawdforge.client.results import AppToken
 from clawdforge.wire.forge import TokenInfo
 from clawdforge.wire.forge_sessions import PolicyMode
@@ -47,3 +48,14 @@ class AdminCalls:
             NotFoundError: there is no app of that name.
         """
         self._connection.send(calls.revoke_token(name))
+
+    def page_link(self) -> PageLink:
+        """The web page's address with a one-time code, for a browser on this machine.
+
+        The browser gets the rights of this client's tokens.
+
+        Raises:
+            SettingsError: it has none.
+            AuthError: the server does not know them.
+        """
+        return self._connection.send(page_link(self._connection.target.place))

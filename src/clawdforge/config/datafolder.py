@@ -19,10 +19,11 @@ from clawdforge.config.folders import (
     write_private_file,
 )
 from clawdforge.config.settings import Settings
-from clawdforge.errors import StorageError
+from clawdforge.errors import ConfigError, StorageError
 
 _LOCK_FILE = "lock"
 _ID_FILE = "folder-id"
+_LOGINS_FILE = "browser-logins.json"
 _TOKEN_BYTES = 32
 
 
@@ -65,6 +66,17 @@ class DataFolder:
     def identity(self) -> str:
         """What names this folder, whatever its path."""
         return self._kept(_ID_FILE, "", size=12)
+
+    def logins(self) -> str | None:
+        """The browsers that are logged in, as `keep_logins` was last given them."""
+        try:
+            return read_private_file(self.path / _LOGINS_FILE)
+        except ConfigError:
+            return None  # they log in again
+
+    def keep_logins(self, text: str) -> None:
+        """Write down the browsers that are logged in; no secret of theirs is in it."""
+        write_private_file(self.path / _LOGINS_FILE, text)
 
     @contextmanager
     def announced(self, url: str, version: str) -> Iterator[None]:

@@ -53,7 +53,16 @@ class Apps:
             UnauthorizedError: there is none.
             ForbiddenError: it may not call from this address (`code` `peer_not_allowed`).
         """
-        app = self._by_digest.get(digest(token)) if token else None
+        return self.authenticate_digest(digest(token) if token else None, peer)
+
+    def authenticate_digest(self, token_digest: str | None, peer: str | None) -> App:
+        """The app of a token that is known by its digest only: a browser's login.
+
+        Raises:
+            UnauthorizedError: there is none.
+            ForbiddenError: it may not call from this address (`code` `peer_not_allowed`).
+        """
+        app = self._by_digest.get(token_digest) if token_digest else None
         if app is None:
             raise _unauthorized("app token")
         if app.ip_cidrs and not admits(self._networks[app.app_id], peer):
@@ -70,6 +79,10 @@ class Apps:
         """
         if not token or not same(token, self._admin_token):
             raise _unauthorized("admin token")
+
+    def is_admin_digest(self, token_digest: str | None) -> bool:
+        """Whether that is the digest of the admin token."""
+        return token_digest is not None and same(token_digest, digest(self._admin_token))
 
     def policy_of(self, app_id: str) -> Mapping[str, Any] | None:
         """What sessions of a live app may have at most; None: no further limit."""

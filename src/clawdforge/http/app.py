@@ -14,7 +14,9 @@ from clawdforge.http.routes import (
     agents,
     files,
     health,
+    history,
     monitor,
+    page,
     permissions,
     runs,
     sessions,
@@ -31,8 +33,12 @@ ROUTERS = (
     files.router,
     agents.router,
     monitor.router,
+    history.router,
     admin.router,
+    history.admin_router,
+    history.limits_router,
     health.metrics_router,
+    page.router,
 )
 
 
@@ -47,6 +53,7 @@ def build_app(services: Services, guards: Guards, *, max_body_bytes: int) -> Fas
     )
     app.state.services = services
     app.state.apps = services.apps
+    app.state.logins = services.logins
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)

@@ -62,6 +62,7 @@ def turn_row(turn: Turn) -> dict[str, Any]:
         "usage": asdict(end.usage) if end else dict.fromkeys(_USAGE),
         "first_seq": start.first_seq,
         "last_seq": end.last_seq if end else None,
+        "prompt": start.prompt_text,
         "prompt_bytes": start.prompt_bytes,
         "file_count": start.file_count,
         "timeout_secs": start.timeout_secs,

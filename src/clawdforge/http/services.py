@@ -1,6 +1,6 @@
 """What the routes work with: put together by the server, carried by the app."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from clawdforge.gateway.sessions.hub import Hub
 from clawdforge.gateway.sessions.permissions import Permissions
 from clawdforge.gateway.sessions.service import Sessions
 from clawdforge.gateway.sessions.turns import Turns
+from clawdforge.http.browser_login import Logins
 from clawdforge.http.metrics import Metrics
 from clawdforge.monitor.feed import Feed
 from clawdforge.store.ledger import Ledger
@@ -34,11 +35,24 @@ class Picture(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the server."""
+
+    name: str
+    """The setting."""
+    about: str
+    limit: float
+    used: float | None = None
+    """How far it is used up; None: it is no count."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The gateway, as the routes see it."""
 
     apps: Apps
+    logins: Logins
     runs: Runs
     files: Files
     agents: Agents
@@ -50,6 +64,7 @@ class Services:
     permissions: Permissions
     hub: Hub
     monitor: Picture
+    limits: Callable[[], Awaitable[Sequence[Limit]]]
     heartbeat_secs: float
     caps: Callable[[str], Caps | None]
     """What an agent can do, as far as it was ready since the start."""

@@ -227,6 +227,7 @@ class TurnRow(BaseModel):
     usage: UsageRow
     first_seq: int
     last_seq: int | None
+    prompt: Annotated[str | None, Field(description="null: the server keeps no prompts.")]
     prompt_bytes: int
     file_count: int
     timeout_secs: int

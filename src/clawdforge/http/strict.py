@@ -7,9 +7,11 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from clawdforge.core.records import App
 from clawdforge.errors import ForbiddenError, InputError, UnauthorizedError
 from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.caller import Caller
+from clawdforge.http.browser_login import KEY_HEADER, Login, Logins
 from clawdforge.http.errors import BodyError
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -64,9 +66,8 @@ class AppRoute(OpenRoute):
 
     def admit(self, request: Request) -> None:
         """Recognise the app by its bearer token."""
-        apps: Apps = request.app.state.apps
         peer = request.client.host if request.client else None
-        app = apps.authenticate(bearer(request), peer)
+        app = _app(request, peer)
         if self.scope not in app.scopes:
             msg = f"this token does not have the scope {self.scope!r}"
             raise ForbiddenError(msg, code="scope_missing")
@@ -80,8 +81,7 @@ class AdminRoute(OpenRoute):
 
     def admit(self, request: Request) -> None:
         """Check the admin token."""
-        apps: Apps = request.app.state.apps
-        apps.authenticate_admin(bearer(request))
+        _check_admin(request)
         peer = request.client.host if request.client else None
         request.state.caller = Caller(
             app=None, peer=peer, request_id=request.scope.get("request_id")
@@ -95,9 +95,8 @@ class MetricsRoute(AppRoute):
 
     def admit(self, request: Request) -> None:
         """Check for either."""
-        apps: Apps = request.app.state.apps
         try:
-            apps.authenticate_admin(bearer(request))
+            _check_admin(request)
         except UnauthorizedError:
             super().admit(request)
 
@@ -109,9 +108,8 @@ class MonitorRoute(AppRoute):
 
     def admit(self, request: Request) -> None:
         """Check for either."""
-        apps: Apps = request.app.state.apps
         try:
-            apps.authenticate_admin(bearer(request))
+            _check_admin(request)
         except UnauthorizedError:
             super().admit(request)
 
@@ -126,6 +124,29 @@ def bearer(request: Request) -> str | None:
     """The token of `Authorization: Bearer …`; None when there is none or it is blank."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() or None if kind.lower() == "bearer" else None
+
+
+def login_of(request: Request) -> Login | None:
+    """The browser's login that a request belongs to; only when it names no token."""
+    if "authorization" in request.headers:
+        return None
+    logins: Logins = request.app.state.logins
+    return logins.find(request.cookies.get(logins.cookie_name), request.headers.get(KEY_HEADER))
+
+
+def _app(request: Request, peer: str | None) -> App:
+    apps: Apps = request.app.state.apps
+    login = login_of(request)
+    if login is not None:
+        return apps.authenticate_digest(login.app, peer)
+    return apps.authenticate(bearer(request), peer)
+
+
+def _check_admin(request: Request) -> None:
+    apps: Apps = request.app.state.apps
+    login = login_of(request)
+    if login is None or not apps.is_admin_digest(login.admin):
+        apps.authenticate_admin(bearer(request))
 
 
 def _has_no_body(request: Request) -> bool:

@@ -23,7 +23,7 @@ HIGH_BYTES = 256 * 1024
 LOW_BYTES = 64 * 1024
 MAX_PENDING = 20_000
 """Sessions whose newest view is owed; beyond, a whole list is."""
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 32 * 1024
 """So much is read in one go, so that changes come out between."""
 HELD_SECS = 0.05
 """How long a reply waits for the rest of what a peer sends in one go."""
@@ -56,6 +56,10 @@ class Host(Protocol):
         """A session's newest view, or that it is gone, as a line."""
         ...
 
+    def reads_again(self, peer: "Connection") -> None:
+        """A peer that did not read does."""
+        ...
+
 
 _piece = memoryview(bytearray(PIECE_BYTES))
 """All connections read into this one: what was read is taken out before anybody reads again."""
@@ -74,6 +78,10 @@ class Connection(asyncio.BufferedProtocol):
         self.closing_since: float | None = None
         self.pid: int | None = None
         """Its process, as the kernel says."""
+        self.uid: int | None = None
+        """Its user, as the kernel says."""
+        self.patient = False
+        """It need not say anything for a long time."""
         self._door = door
         self._transport: asyncio.Transport | None = None
         self._lines = BoundedLines(atm.MAX_LINE)
@@ -98,9 +106,9 @@ class Connection(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(HIGH_BYTES, LOW_BYTES)
         peer = peer_of(transport.get_extra_info("socket"))
         if peer is not None:
-            self.pid, uid = peer
-            if uid not in self._door.allowed_uids:
-                log.warning("a peer of another user was refused", extra={"uid": uid})
+            self.pid, self.uid = peer
+            if self.uid not in self._door.allowed_uids:
+                log.warning("a peer of another user was refused", extra={"uid": self.uid})
                 self.close()
                 return
         self._door.add(self)
@@ -142,6 +150,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+        self._door.reads_again(self)
         self._catch_up()
 
     # Changes
@@ -207,6 +216,14 @@ class Connection(asyncio.BufferedProtocol):
     def say(self, line: bytes) -> None:
         """Send a reply, with those that follow from the same bytes."""
         self._out.append(line)
+
+    def tell(self, line: bytes) -> bool:
+        """Send a line now; False: it does not read, and was not told."""
+        if self._paused:
+            return False
+        self.say(line)
+        self.flush()
+        return True
 
     def close(self) -> None:
         """Say what is to be said, and no more."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from clawdforge import __version__
 from clawdforge.core.observed.registry import Registry
 from clawdforge.core.observed.signals import Found
+from clawdforge.monitor.approval_log import ApprovalLog
 from clawdforge.monitor.door import Door
 from clawdforge.monitor.listening import listening_at
 from clawdforge.monitor.monitor import Monitor
@@ -27,6 +28,8 @@ from clawdforge.tasks import TaskOwner
 
 log = logging.getLogger(__name__)
 
+DISCOVERY = "ATMD_DISCOVERY"
+"""The variable that turns looking for running agents off."""
 WANTED_FILES = 65_536
 """Descriptors: one a connection, one a process."""
 
@@ -63,11 +66,17 @@ async def open_monitor(
         places = await stack.enter_async_context(
             GitPlaces(lambda folder, place: monitor.place_changed(folder, place))
         )
-        monitor = Monitor(registry, watch_process=liveness.watch, watch_folders=places.watch)
+        answers = await stack.enter_async_context(ApprovalLog(paths.approvals))
+        monitor = Monitor(
+            registry,
+            watch_process=liveness.watch,
+            watch_folders=places.watch,
+            audit=answers.write,
+        )
         await stack.enter_async_context(Snapshot(paths.snapshot, registry))
 
         async def look() -> list[Found]:
-            return await discover(environ)
+            return [] if environ.get(DISCOVERY) == "off" else await discover(environ)
 
         facts = {"version": __version__, "socket": str(paths.socket), "embedded_in": embedded_in}
         door = await stack.enter_async_context(Door(monitor, discover=look, facts=facts))

@@ -12,6 +12,7 @@ from typing import Self
 
 from clawdforge.core.observed.registry import RegistryFullError
 from clawdforge.core.observed.signals import Found, Moment
+from clawdforge.monitor.approval_requests import answer_about_approvals
 from clawdforge.monitor.connection import Connection
 from clawdforge.monitor.monitor import Monitor, now
 from clawdforge.tasks import TaskOwner
@@ -78,6 +79,7 @@ class Door:
     ) -> None:
         if self._server is not None:
             self._server.close()
+        self.monitor.approvals.close()
         for connection in list(self._connections):
             connection.abort()
         await self._owner.cancel()
@@ -106,6 +108,7 @@ class Door:
         """A peer has gone, and with it what it drives."""
         self._connections.discard(connection)
         connection.unfollow()
+        self.monitor.approvals.gone(connection)
         for session_id in self._driven.pop(connection, ()):
             self.monitor.driven_removed(session_id)
 
@@ -123,7 +126,8 @@ class Door:
         silent = moment - connection.heard_at
         if connection.client_id is None:
             return silent > self._limits.handshake_secs
-        return silent > self._limits.idle_secs and not connection.follows
+        is_still = not connection.follows and not connection.patient
+        return silent > self._limits.idle_secs and is_still
 
     # What followers are owed
 
@@ -137,6 +141,10 @@ class Door:
         if entry is None:
             return atm.encode_session_removed(session_id)
         return atm.encode_session_updated(self.monitor.registry.view(entry, now()))
+
+    def reads_again(self, peer: Connection) -> None:
+        """A peer that did not read does."""
+        self.monitor.approvals.reads_again(peer)
 
     # Requests
 
@@ -192,6 +200,7 @@ class Door:
                 self._subscribe(peer, session_id)
             case atm.Unsubscribe():
                 peer.unfollow()
+                self.monitor.approvals.unfollow(peer)
             case atm.Ping(seq=seq):
                 peer.say(atm.encode_pong(seq))
             case atm.Disconnect():
@@ -211,6 +220,8 @@ class Door:
                 peer.say(atm.encode_explanation(session_id, told))
             case atm.Status():
                 peer.say(atm.encode_status(self.status()))
+            case _:
+                answer_about_approvals(self.monitor, self._owner, peer, request)
 
     def status(self) -> dict[str, object]:
         """Facts about the monitor."""
@@ -219,6 +230,7 @@ class Door:
             "sessions": len(self.monitor.registry.views(now())),
             "connections": len(self._connections),
             "subscribers": self.monitor.publisher.followers,
+            "approvals": len(self.monitor.approvals),
             "uptime_secs": round(time.monotonic() - self._began, 1),
         }
 

@@ -117,11 +117,11 @@ class Feed:
         batch = self._since(after)
         yield batch
         while not self._closed:
-            await self._news.wait()
-            number = batch.position.number
-            if self._number > number and not self._closed:
-                batch = self._since(batch.position)
-                yield batch
+            if self._number == batch.position.number:
+                await self._news.wait()
+                continue  # also what came while we paused is news
+            batch = self._since(batch.position)
+            yield batch
             await asyncio.sleep(MIN_PAUSE_SECS)
 
     def _since(self, after: Position | None) -> Batch:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from clawdforge.core.observed.registry import Changes, Registry, RegistryFullError
 from clawdforge.core.observed.signals import (
@@ -15,6 +16,7 @@ from clawdforge.core.observed.signals import (
     Record,
     StatusLine,
 )
+from clawdforge.monitor.approvals import ApprovalDesk
 from clawdforge.monitor.publishing import Publisher
 from clawdforge.monitor.sources import procfs
 
@@ -31,6 +33,7 @@ class Monitor:
         registry: Where they are folded.
         watch_process: Called with each process that must be watched for its end.
         watch_folders: Called with all folders whose branch matters, when that changes.
+        audit: Keeps what was answered to whom.
     """
 
     def __init__(
@@ -39,8 +42,10 @@ class Monitor:
         *,
         watch_process: Callable[[ProcessId], None] = lambda _: None,
         watch_folders: Callable[[set[str]], None] = lambda _: None,
+        audit: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> None:
         self.registry = registry
+        self.approvals = ApprovalDesk(registry, now=now, changed=self.changed, write=audit)
         self.publisher = Publisher(registry, now, self._noticed)
         self._watch_process = watch_process
         self._watch_folders = watch_folders
@@ -68,6 +73,12 @@ class Monitor:
         if pid and not self.registry.knows(pid):
             process = self._identified(pid, peer)
         self.registry.hook(hook, at, process)
+        self.approvals.hook(hook)
+
+    def identified(self, pid: int | None, peer: int | None) -> int | None:
+        """The pid that we know a process by, which a peer names; it is watched from now on."""
+        process = self._identified(pid, peer) if pid else None
+        return pid if process is None else process.pid
 
     def changed(self) -> None:
         """Something was heard: publish it soon."""
@@ -82,11 +93,13 @@ class Monitor:
         if process is not None:
             self._watch_process(process)
         self.registry.record(record, now())
+        self.approvals.record(record)
         self.changed()
 
     def record_removed(self, pid: int) -> None:
         """Claude Code tells nothing of that process any more."""
         self.registry.record_removed(pid, now())
+        self.approvals.record_removed(pid)
         self.changed()
 
     def found(self, found: list[Found]) -> int:
@@ -110,6 +123,7 @@ class Monitor:
     def died(self, process: ProcessId) -> None:
         """A process has ended."""
         self.registry.died(process, now())
+        self.approvals.died(process)
         self.changed()
 
     # What a gateway drives

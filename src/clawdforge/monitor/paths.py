@@ -33,6 +33,11 @@ class Paths:
         """The sessions, for the next start."""
         return self.state / "sessions.json"
 
+    @property
+    def approvals(self) -> Path:
+        """Who answered what."""
+        return self.state / "approvals.jsonl"
+
 
 def paths_of(environ: Mapping[str, str]) -> Paths:
     """The files by the environment: `ATM_SOCKET`, `XDG_STATE_HOME`, `HOME`."""

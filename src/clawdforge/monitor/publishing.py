@@ -1,8 +1,8 @@
 """Hands changes on to whoever follows them, each view encoded once.
 
 Changes that come close together go out together. As long as more comes in, the pause between two
-rounds is as long as a round takes, so that publishing never takes most of the time; when nothing
-more comes, they go out at once.
+rounds grows with what a round costs, so that there is time left for taking in; when nothing more
+comes, they go out at once.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from clawdforge.core.observed.signals import Moment
 from clawdforge.wire import atm
 
 MAX_PAUSE_SECS = 0.02
-SHARE = 1.0
+SHARE = 0.5
 """A round that took t is followed by a pause of this many times t, while more comes in."""
 
 

@@ -28,7 +28,6 @@ from clawdforge.gateway.runs import RunLimits, Runs
 from clawdforge.gateway.slots import Slots
 from clawdforge.gateway.sweeper import sweep_for_ever, sweep_once
 from clawdforge.http.app import build_app
-from clawdforge.http.browser_login import Logins
 from clawdforge.http.guards import Guards
 from clawdforge.http.metrics import Metrics
 from clawdforge.http.services import Services
@@ -37,6 +36,8 @@ from clawdforge.processes.detect import detect
 from clawdforge.processes.launcher import Processes
 from clawdforge.server.conversations import Basis, Conversations, open_conversations
 from clawdforge.server.driven import DrivenSessions
+from clawdforge.server.limits import Limits
+from clawdforge.server.logins import open_logins
 from clawdforge.server.monitoring import Picture
 from clawdforge.store.ledger import Ledger
 from clawdforge.store.sqlite import SqliteLedger
@@ -143,12 +144,10 @@ async def open_gateway(
         owner.start(sweep_for_ever(sweep), name="sweeper")
         stack.push_async_callback(owner.cancel)
         stack.push_async_callback(_close_runs, runs, settings.stop_grace_secs)
-        kept = await asyncio.to_thread(folder.logins)
         services = Services(
             apps=apps,
-            logins=Logins(
-                apps, identity=identity, kept=kept, keep=folder.keep_logins, clock=time.time
-            ),
+            logins=await open_logins(apps, folder, identity),
+            limits=Limits(settings, slots=slots, ledger=ledger, hub=conversations.hub),
             runs=runs,
             files=files,
             agents=catalog,

@@ -19,10 +19,11 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from clawdforge.core.records import App, AuditEntry, Run, RunEnd, RunStart, StoredFile
+from clawdforge.store.history import History
 from clawdforge.store.session_ledger import SessionLedger
 
 
-class Ledger(SessionLedger, Protocol):
+class Ledger(SessionLedger, History, Protocol):
     """Opened and closed by the server, as an async context manager."""
 
     async def __aenter__(self) -> Self:

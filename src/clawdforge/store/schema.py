@@ -72,6 +72,7 @@ runs = Table(
     Column("cost_microusd", Integer),
     Column("ended_at", Integer),
     Index("runs_of_app", "app_id", "started_at", "run_id"),
+    Index("runs_started", "started_at", "run_id"),
     Index("runs_running", "started_at", "run_id", sqlite_where=text("state = 'running'")),
     sqlite_strict=True,
 )
@@ -199,6 +200,7 @@ turns = Table(
     Column("cache_write_tokens", Integer),
     Column("cost_microusd", Integer),
     Column("last_seq", Integer),
+    Index("turns_started", "started_at"),
     Index("turns_running", "session_id", "turn", sqlite_where=text("state = 'running'")),
     Index(
         "turns_key",
@@ -244,4 +246,25 @@ permissions = Table(
     Index("permissions_of_app", "app_id", "asked_at", "permission_id"),
     Index("permissions_in_state", "app_id", "state", "asked_at", "permission_id"),
     sqlite_strict=True,
+)
+
+# What the turns of deleted sessions cost, by the hour in which they began.
+spent_hours = Table(
+    "spent_hours",
+    metadata,
+    Column("hour", Integer, primary_key=True),
+    Column("app_id", Text, primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("app_name", Text, nullable=False),
+    Column("runs", Integer, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cache_read_tokens", Integer, nullable=False),
+    Column("cache_write_tokens", Integer, nullable=False),
+    Column("cost_microusd", Integer, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )

@@ -6,6 +6,7 @@ from clawdforge.core.records import AuditEntry
 from clawdforge.core.session_records import Session
 from clawdforge.errors import ConflictError
 from clawdforge.store import session_statements as sql
+from clawdforge.store.history_statements import KEEP_SPENDING
 from clawdforge.store.rows import audit_row
 from clawdforge.store.session_rows import session_row
 from clawdforge.store.statements import ADD_AUDIT
@@ -33,10 +34,11 @@ def create_session(
 
 
 def delete_session(session_id: str, audit: AuditEntry, connection: sqlite3.Connection) -> bool:
-    """Remove a closed session with all that is its own, and add the audit entry."""
+    """Remove a closed session with all that is its own; what it cost stays known."""
     of_session = {"session_id": session_id}
     if not connection.execute(sql.CLOSED_SESSION, of_session).fetchone():
         return False
+    connection.execute(KEEP_SPENDING, of_session)
     for statement in sql.DELETE_SESSION:
         connection.execute(statement, of_session)
     connection.execute(ADD_AUDIT, audit_row(audit))

@@ -21,10 +21,11 @@ from clawdforge.store.rows import (
     run_of,
     start_row,
 )
+from clawdforge.store.sqlite_history import SqliteHistory
 from clawdforge.store.sqlite_sessions import SqliteSessions
 
 
-class SqliteLedger(SqliteSessions):
+class SqliteLedger(SqliteSessions, SqliteHistory):
     """The port `Ledger` on SQLite; see there for what each method promises.
 
     Args:

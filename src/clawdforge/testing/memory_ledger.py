@@ -14,12 +14,12 @@ from clawdforge.core.records import App, AuditEntry, Run, RunEnd, RunStart, Stor
 from clawdforge.errors import ConflictError
 from clawdforge.store.rows import interrupted, interruption
 from clawdforge.testing.memory_base import entry_as_kept, object_as_kept, require_text
-from clawdforge.testing.memory_sessions import MemorySessions
+from clawdforge.testing.memory_history import MemoryHistory
 
 _EXPIRED_AT_ONCE = 1000
 
 
-class MemoryLedger(MemorySessions):
+class MemoryLedger(MemoryHistory):
     """The port `Ledger` in memory. Closed and opened again, it still has what was written.
 
     Args:
@@ -30,7 +30,6 @@ class MemoryLedger(MemorySessions):
         super().__init__(clock=clock)
         self._apps: dict[str, App] = {}
         self._files: dict[str, StoredFile] = {}
-        self._runs: dict[str, Run] = {}
 
     async def check(self) -> None:
         self._require_open()

@@ -3,7 +3,7 @@
 # ruff: noqa: D102 - the port says what each method promises
 
 import heapq
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from clawdforge.core.records import AuditEntry
@@ -18,10 +18,16 @@ from clawdforge.errors import ConflictError
 from clawdforge.testing.memory_append import Kept
 from clawdforge.testing.memory_base import entry_as_kept, object_as_kept, require_text
 from clawdforge.testing.memory_owners import MemoryOwners
+from clawdforge.testing.memory_works import OfApp, works_of
 
 
 class MemorySessions(MemoryOwners):
     """The port `SessionLedger` in memory."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        super().__init__(clock=clock)
+        self._deleted: list[OfApp] = []
+        """What deleted sessions did: it goes on to count."""
 
     async def read(self, session_id: str, *, after: int, limit: int) -> Sequence[StoredEvent]:
         self._require_open()
@@ -106,6 +112,7 @@ class MemorySessions(MemoryOwners):
         kept = self._sessions.get(session_id)
         if kept is None or kept.session.closed_at is None:
             return False
+        self._deleted.extend(works_of(kept))
         del self._sessions[session_id]
         self._audit.append(entry)
         return True

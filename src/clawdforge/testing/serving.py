@@ -54,7 +54,13 @@ def running_server(
         ClawdforgeError: the server could not start.
     """
     environ = quiet_environment() if environ is None else environ
-    chosen = {"monitor": "off", "default_agent": "demo", "port": 0, "data_dir": str(data_dir), "stop_grace_secs": 0}
+    chosen = {
+        "monitor": "off",
+        "default_agent": "demo",
+        "port": 0,
+        "data_dir": str(data_dir),
+        "stop_grace_secs": 0,
+    }
     effective = load_settings(flags={**chosen, **settings}, environ=environ)
 
     async def serving(ready: Callable[[str], None], until: asyncio.Event) -> None:

@@ -3,28 +3,32 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from clawdforge.core.observed.signals import U64, Driven, Hook, StatusLine
 from clawdforge.core.observed.views import SessionView
+from clawdforge.wire.atm_approvals import (
+    AnswerApproval,
+    ApprovalAnswered,
+    ApprovalAsked,
+    ApprovalGiven,
+    ApprovalList,
+    ApprovalOver,
+    ApprovalPending,
+    ApprovalRemoved,
+    ApprovalTaken,
+    ApprovalUpdated,
+    ApprovalWithdrawn,
+    ListApprovals,
+    RawApprovalAsked,
+    SubscribeApprovals,
+)
+from clawdforge.wire.atm_base import ReplyBase as _Reply
+from clawdforge.wire.atm_base import RequestBase as _Request
+from clawdforge.wire.atm_base import Version
 
 DEFAULT_SOCKET = "/tmp/atm.sock"  # noqa: S108 - the clients of atmd 0.2.2 know this path alone
-U16 = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 U32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
-
-
-class Version(Struct, frozen=True, gc=False):
-    """The version of the protocol. Those of one major version understand each other."""
-
-    major: U16
-    minor: U16
-
-
-OUR_VERSION = Version(1, 0)
-
-
-class _Request(Struct, frozen=True, kw_only=True, tag_field="type"):
-    protocol_version: Version | tuple[U16, U16]
 
 
 class Connect(_Request, frozen=True, kw_only=True, tag="connect"):
@@ -113,6 +117,12 @@ Request = (
     | DrivenRemoved
     | Explain
     | Status
+    | ApprovalAsked
+    | ApprovalTaken
+    | ApprovalWithdrawn
+    | ListApprovals
+    | SubscribeApprovals
+    | AnswerApproval
 )
 
 
@@ -154,12 +164,14 @@ Envelope = (
     | RawDrivenRemoved
     | Explain
     | Status
+    | RawApprovalAsked
+    | ApprovalTaken
+    | ApprovalWithdrawn
+    | ListApprovals
+    | SubscribeApprovals
+    | AnswerApproval
 )
 """Any request, as far as it can be read without a look at its payload."""
-
-
-class _Reply(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    pass
 
 
 class Connected(_Reply, frozen=True, kw_only=True, tag="connected"):
@@ -208,6 +220,8 @@ class Error(_Reply, frozen=True, kw_only=True, tag="error"):
     message: str
     code: str | None = None
     """Ours alone: stable."""
+    approval_id: str | None = None
+    """Ours alone: of the approval that was not answered."""
 
 
 class DiscoveryComplete(_Reply, frozen=True, kw_only=True, tag="discovery_complete"):
@@ -241,6 +255,13 @@ Reply = (
     | DiscoveryComplete
     | Explanation
     | DaemonStatus
+    | ApprovalPending
+    | ApprovalGiven
+    | ApprovalOver
+    | ApprovalList
+    | ApprovalUpdated
+    | ApprovalRemoved
+    | ApprovalAnswered
 )
 
 RequestKind = Literal[
@@ -257,4 +278,10 @@ RequestKind = Literal[
     "driven_removed",
     "explain",
     "status",
+    "approval_request",
+    "approval_taken",
+    "approval_withdrawn",
+    "list_approvals",
+    "subscribe_approvals",
+    "answer_approval",
 ]

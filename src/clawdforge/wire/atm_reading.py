@@ -4,11 +4,13 @@ from typing import get_args
 
 import msgspec
 
+from clawdforge.core.observed.approval import ApprovalRequest
 from clawdforge.core.observed.signals import ContextWindow, Cost, CurrentUsage, Hook, StatusLine
 from clawdforge.errors import InputError
 from clawdforge.wire import atm_refusals, atm_strict
+from clawdforge.wire.atm_approvals import RawApprovalAsked
+from clawdforge.wire.atm_base import OUR_VERSION, Version
 from clawdforge.wire.atm_messages import (
-    OUR_VERSION,
     Connect,
     Envelope,
     Ping,
@@ -19,7 +21,6 @@ from clawdforge.wire.atm_messages import (
     Reply,
     Request,
     StatusUpdate,
-    Version,
 )
 
 MAX_LINE = 1_048_576
@@ -181,6 +182,8 @@ def _no_payload(line: bytes, request: Envelope, reason: str) -> WireError:
             return WireError(f"Registry error: parse error: {fault}", code=code)
         case RawHookEvent():
             fault = atm_refusals.fault_of(bytes(request.data), Hook) or reason
+        case RawApprovalAsked():
+            fault = atm_refusals.fault_of(bytes(request.data), ApprovalRequest) or reason
         case RawDrivenUpdate() | RawDrivenRemoved():
             fault = reason
         case _:

@@ -9,8 +9,17 @@ from typing import Any
 import msgspec
 
 from clawdforge.core.observed.views import SessionView
+from clawdforge.wire.atm_approvals import (
+    ApprovalAnswered,
+    ApprovalGiven,
+    ApprovalList,
+    ApprovalOver,
+    ApprovalPending,
+    ApprovalRemoved,
+    ApprovalUpdated,
+)
+from clawdforge.wire.atm_base import OUR_VERSION
 from clawdforge.wire.atm_messages import (
-    OUR_VERSION,
     Connected,
     DaemonStatus,
     DiscoveryComplete,
@@ -55,9 +64,9 @@ def encode_pong(seq: int) -> bytes:
     return _line(Pong(seq=seq))
 
 
-def encode_error(message: str, *, code: str | None = None) -> bytes:
+def encode_error(message: str, *, code: str | None = None, approval_id: str | None = None) -> bytes:
     """Something was not done."""
-    return _line(Error(message=message, code=code))
+    return _line(Error(message=message, code=code, approval_id=approval_id))
 
 
 def encode_discovery_complete(discovered: int, failed: int) -> bytes:
@@ -73,6 +82,41 @@ def encode_explanation(session_id: str, explanation: object | None) -> bytes:
 def encode_status(facts: dict[str, Any]) -> bytes:
     """The answer to `status`."""
     return _line(DaemonStatus(facts=facts))
+
+
+def encode_approval_pending(approval_id: str) -> bytes:
+    """To the hook that asks."""
+    return _line(ApprovalPending(approval_id=approval_id))
+
+
+def encode_approval_given(approval_id: str, output: object) -> bytes:
+    """To the hook that asks: what it has to print."""
+    return _line(ApprovalGiven(approval_id=approval_id, output=output))
+
+
+def encode_approval_over(reason: str) -> bytes:
+    """To the hook that asks: there is no answer."""
+    return _line(ApprovalOver(reason=reason))
+
+
+def encode_approval_list(rows: list[dict[str, Any]]) -> bytes:
+    """Approvals."""
+    return _line(ApprovalList(approvals=rows))
+
+
+def encode_approval_updated(row: dict[str, Any]) -> bytes:
+    """Something is asked."""
+    return _line(ApprovalUpdated(approval=row))
+
+
+def encode_approval_removed(approval_id: str, row: dict[str, Any]) -> bytes:
+    """It is settled."""
+    return _line(ApprovalRemoved(approval_id=approval_id, approval=row))
+
+
+def encode_approval_answered(row: dict[str, Any]) -> bytes:
+    """To who has answered."""
+    return _line(ApprovalAnswered(approval=row))
 
 
 def encode_request(kind: RequestKind, **fields: object) -> bytes:

@@ -17,9 +17,10 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = [0] * 256
 _STEPS[ord("[")] = _STEPS[ord("{")] = 1
 _STEPS[ord("]")] = _STEPS[ord("}")] = -1
-# The exponent of a large number; one that begins with a certain letter is searched for fast.
-_EXPONENT = re.compile(rb"e(?<=\de)\+?(?:[2-9]\d\d|\d{4})")
-_CAPITAL_EXPONENT = re.compile(rb"E(?<=\dE)\+?(?:[2-9]\d\d|\d{4})")
+# The exponent of a large number and its end; one that begins with a certain letter is searched
+# for fast.
+_EXPONENT = re.compile(rb"e(?<=\de)\+?(?:[2-9]\d\d|\d{4})\d*(?=[,\]}\s])")
+_CAPITAL_EXPONENT = re.compile(rb"E(?<=\dE)\+?(?:[2-9]\d\d|\d{4})\d*(?=[,\]}\s])")
 _ENOUGH = 50
 """So many are looked at one by one."""
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -28,13 +29,15 @@ _PAIRS = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str
 
 def is_plain(line: bytes) -> bool:
     """Whether none of what follows can be wrong with it: so of most lines, and fast."""
+    # To look for a second one is faster than to count, and most lines have none.
+    has_lists = line.find(b"[", line.find(b"[") + 1) >= 0
     return (
         line.isascii()
-        and line.count(b"{") + line.count(b"[") <= MAX_DEPTH
-        and _EXPONENT.search(line) is None
+        and line.count(b"{") + (line.count(b"[") if has_lists else 1) <= MAX_DEPTH
         and b"E" not in line
         and line.find(b'"type"') == line.rfind(b'"type"')
         and line.rfind(b'"protocol_version"') == 1
+        and (_EXPONENT.search(line) is None or not has_overflow(line))
     )
 
 

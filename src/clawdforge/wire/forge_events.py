@@ -72,6 +72,14 @@ class Thinking(Event, frozen=True, kw_only=True, tag="thinking"):
     text: str
 
 
+class Diff(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a file; `old_text` None: the file is new."""
+
+    path: str
+    old_text: str | None = None
+    new_text: str
+
+
 class ToolCall(Event, frozen=True, kw_only=True, tag="tool_call"):
     """News of a tool call: lay it over what was known of the same `call_id`.
 
@@ -85,6 +93,10 @@ class ToolCall(Event, frozen=True, kw_only=True, tag="tool_call"):
     args: Any = None
     status: str | None = None
     result: Any = None
+    diffs: tuple[Diff, ...] | None = None
+    """What it changes, as far as the agent tells."""
+    paths: tuple[str, ...] | None = None
+    """The files that it is about, as far as the agent tells."""
 
 
 class PlanEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from clawdforge.core.observed.signals import (
     Record,
 )
 from clawdforge.core.observed.states import STARTING, Group, State
+from clawdforge.core.observed.views import SessionView
 
 DEFAULT_WINDOW = 200_000
 """Tokens that fit into the context, until a status line tells."""
@@ -28,6 +29,7 @@ class Entry:
         "agent",
         "agent_ids",
         "agent_type",
+        "approval",
         "children",
         "cost",
         "cwd",
@@ -61,6 +63,7 @@ class Entry:
         "record",
         "record_at",
         "seen",
+        "shown",
         "shown_group",
         "started_utc",
         "state",
@@ -122,7 +125,11 @@ class Entry:
         self.driven_by = ""
         self.agent_ids: set[str] = set()
         """The agent's ids of a driven session."""
+        self.approval: tuple[str, str] | None = None
+        """What can be answered from anywhere: its id and its text."""
         # What is shown.
+        self.shown: tuple[tuple[object, ...], SessionView] | None = None
+        """What rarely changes of the view, and of which facts it was made."""
         self.state: State = STARTING
         self.shown_group: Group = "idle"
         self.detail: str | None = None

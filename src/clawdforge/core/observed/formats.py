@@ -68,7 +68,11 @@ def format_duration(milliseconds: int) -> str:
 
 def format_age(secs: float) -> str:
     """`now` (a time to come), `5s ago`, `12m ago`, `3h ago`, `2d ago`."""
-    seconds = int(secs)
+    return _age(int(secs))
+
+
+@functools.lru_cache(maxsize=4096)
+def _age(seconds: int) -> str:
     if seconds < 0:
         return "now"
     if seconds < 60:
@@ -78,6 +82,7 @@ def format_age(secs: float) -> str:
     return f"{seconds // 3600}h ago" if seconds < 86_400 else f"{seconds // 86_400}d ago"
 
 
+@functools.lru_cache(maxsize=4096)
 def format_time(utc: float) -> str:
     """RFC 3339 in UTC with microseconds: such texts sort as the times do."""
     second, micros = divmod(round(min(max(utc, 0.0), _MAX_UTC) * 1_000_000), 1_000_000)

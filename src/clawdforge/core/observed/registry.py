@@ -183,6 +183,13 @@ class Registry:
         if entry is not None and entry.driven is not None and entry.id == session_id:
             self._table.remove(entry, "closed")
 
+    def approvable(self, session_id: str, approval: tuple[str, str] | None) -> None:
+        """What a session asks and may be answered from anywhere: id and text; None: nothing."""
+        entry = self._table.ids.get(session_id)
+        if entry is not None and entry.approval != approval:
+            entry.approval = approval
+            self._table.log.updated[entry] = None
+
     def tick(self, now: Moment) -> None:
         """Time has passed: to be called at `next_deadline`."""
         table = self._table

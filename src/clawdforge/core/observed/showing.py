@@ -8,7 +8,7 @@ from clawdforge.core.observed.fusing import RECORD_GROUPS
 from clawdforge.core.observed.names import model_name
 from clawdforge.core.observed.signals import Moment, Place
 from clawdforge.core.observed.states import GROUPS, WORDS, shown_state
-from clawdforge.core.observed.views import Evidence, SessionView, session_view
+from clawdforge.core.observed.views import Evidence, SessionView, steady_view, with_figures
 
 _NOWHERE = Place()
 _SAYS = {"busy": "working", "waiting": "waiting", "shell": "background", "idle": "idle"}
@@ -36,29 +36,70 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 def view(entry: Entry, now: Moment) -> SessionView:
     """The view of an entry."""
-    model, usage, cost = entry.model, entry.usage, entry.cost
-    driven = entry.driven
-    place = entry.place or _NOWHERE
+    usage, cost, driven = entry.usage, entry.cost, entry.driven
     micros = driven.cost_microusd if driven is not None else None
     if micros is None:
         micros = 0 if cost is None else microusd(cost.total_cost_usd)
-    return session_view(
-        id=entry.id,
-        status=WORDS[GROUPS[entry.state]],
-        activity_detail=entry.detail,
-        started_at=entry.started_utc,
-        last_activity=entry.seen.utc,
-        now=now.utc,
-        model="Unknown" if model is None else model_name(model.id, model.display_name),
-        agent_type=entry.agent_type,
-        context_used=0
-        if usage is None
-        else usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens,
+    used = 0
+    if usage is not None:
+        used = (
+            usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens
+        )
+    heard = entry.seen.utc
+    return with_figures(
+        _steady(entry),
+        last_activity=heard,
+        age=now.utc - entry.started_utc,
+        silent=now.utc - heard,
+        context_used=used,
         context_size=entry.window,
         cost_microusd=micros,
         duration_ms=0 if cost is None else cost.total_duration_ms,
         lines_added=entry.lines_added,
         lines_removed=entry.lines_removed,
+        evidence=evidence(entry, now),
+    )
+
+
+def _steady(entry: Entry) -> SessionView:
+    """What rarely changes of the view, made anew when it did."""
+    key = (
+        entry.id,
+        entry.agent_type,
+        entry.model,
+        entry.state,
+        entry.detail,
+        entry.cwd,
+        entry.place,
+        entry.pane,
+        entry.parent_id,
+        tuple(entry.children),
+        entry.first_prompt,
+        entry.kind,
+        entry.agent,
+        entry.driven,
+        entry.pid,
+        entry.started_utc,
+        entry.state_utc,
+        entry.approval,
+    )
+    shown = entry.shown
+    if shown is None or shown[0] != key:
+        entry.shown = shown = (key, _made(entry))
+    return shown[1]
+
+
+def _made(entry: Entry) -> SessionView:
+    model, driven = entry.model, entry.driven
+    place = entry.place or _NOWHERE
+    approval_id, approval = entry.approval or (None, None)
+    return steady_view(
+        id=entry.id,
+        status=WORDS[GROUPS[entry.state]],
+        activity_detail=entry.detail,
+        started_at=entry.started_utc,
+        model="Unknown" if model is None else model_name(model.id, model.display_name),
+        agent_type=entry.agent_type,
         cwd=entry.cwd,
         tmux_pane=entry.pane,
         project_root=place.project_root,
@@ -75,7 +116,8 @@ def view(entry: Entry, now: Moment) -> SessionView:
         pid=entry.pid,
         state=shown_state(entry.state),
         state_since=entry.state_utc,
-        evidence=evidence(entry, now),
+        approval_id=approval_id,
+        approval=approval,
     )
 
 

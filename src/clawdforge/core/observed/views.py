@@ -95,27 +95,23 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     state_since: str = ""
     evidence: tuple[Evidence, ...] = ()
     """What the state rests on, the newest first."""
+    approval_id: str | None = None
+    """Of what it asks and may be answered from anywhere; the oldest, where it asks several."""
+    approval: str | None = None
+    """That in a line: the tool, and what it would do."""
 
     def __repr__(self) -> str:  # without the prompt
         return f"SessionView({self.id!r} is {self.state or self.status!r})"
 
 
-def session_view(
+def steady_view(
     *,
     id: str,  # noqa: A002 - the name of the field
     status: str,
     started_at: float,
-    last_activity: float,
-    now: float,
     model: str = "Unknown",
     agent_type: str = "main",
     activity_detail: str | None = None,
-    context_used: int = 0,
-    context_size: int = 200_000,
-    cost_microusd: int = 0,
-    duration_ms: int = 0,
-    lines_added: int = 0,
-    lines_removed: int = 0,
     cwd: str | None = None,
     tmux_pane: str | None = None,
     project_root: str | None = None,
@@ -132,19 +128,16 @@ def session_view(
     pid: int | None = None,
     state: str = "",
     state_since: float | None = None,
-    evidence: tuple[Evidence, ...] = (),
+    approval_id: str | None = None,
+    approval: str | None = None,
 ) -> SessionView:
-    """Make a view of plain facts.
+    """What rarely changes of a view; `with_figures` puts in the rest.
 
     Fields that are shown as they are have their names. Of the others: times are seconds since
-    1970, `now` is of when the view is; `context_used` and `context_size` are tokens;
-    `model` and `agent_type` come from `model_name` and `agent_type_name`.
+    1970; `model` and `agent_type` come from `model_name` and `agent_type_name`.
     """
     label, icon = _LOOKS[status]
     needs_attention = status == ATTENTION
-    percentage = min(context_used / context_size * 100.0, 100.0) if context_size else 0.0
-    cost_usd = cost_microusd / MICROS_PER_USD
-    used, size = format_tokens(context_used), format_tokens(context_size)
     return SessionView(
         id=id,
         id_short=short_id(id),
@@ -155,21 +148,21 @@ def session_view(
         activity_detail=activity_detail,
         should_blink=needs_attention,
         status_icon=icon,
-        context_percentage=percentage,
-        context_display=f"{percentage:.1f}% ({used}/{size})",
-        context_warning=percentage >= WARNING_PERCENT,
-        context_critical=percentage >= CRITICAL_PERCENT,
-        cost_display=format_money(cost_usd),
-        cost_usd=cost_usd,
-        duration_display=format_duration(duration_ms),
-        duration_seconds=duration_ms / 1000.0,
-        lines_display=f"+{lines_added} -{lines_removed}",
+        context_percentage=0.0,
+        context_display="",
+        context_warning=False,
+        context_critical=False,
+        cost_display="",
+        cost_usd=0.0,
+        duration_display="",
+        duration_seconds=0.0,
+        lines_display="",
         working_directory=short_path(cwd) if cwd is not None else None,
-        needs_attention=needs_attention or percentage >= WARNING_PERCENT,
-        last_activity_display=format_age(now - last_activity),
-        age_display=format_age(now - started_at),
+        needs_attention=needs_attention,
+        last_activity_display="",
+        age_display="",
         started_at=format_time(started_at),
-        last_activity=format_time(last_activity),
+        last_activity="",
         tmux_pane=tmux_pane,
         project_root=project_root,
         worktree_path=worktree_path,
@@ -184,8 +177,51 @@ def session_view(
         session=session,
         agent_session_id=agent_session_id,
         pid=pid,
-        cost_microusd=cost_microusd,
         state=state,
         state_since="" if state_since is None else format_time(state_since),
+        approval_id=approval_id,
+        approval=approval,
+    )
+
+
+def with_figures(
+    view: SessionView,
+    *,
+    last_activity: float,
+    age: float,
+    silent: float,
+    context_used: int = 0,
+    context_size: int = 200_000,
+    cost_microusd: int = 0,
+    duration_ms: int = 0,
+    lines_added: int = 0,
+    lines_removed: int = 0,
+    evidence: tuple[Evidence, ...] = (),
+) -> SessionView:
+    """A steady view with what changes all the time.
+
+    `context_used` and `context_size` are tokens; `age` and `silent` seconds: since it began, and
+    since something was heard of it.
+    """
+    percentage = min(context_used / context_size * 100.0, 100.0) if context_size else 0.0
+    cost_usd = cost_microusd / MICROS_PER_USD
+    return msgspec.structs.replace(
+        view,
+        context_percentage=percentage,
+        context_display=(
+            f"{percentage:.1f}% ({format_tokens(context_used)}/{format_tokens(context_size)})"
+        ),
+        context_warning=percentage >= WARNING_PERCENT,
+        context_critical=percentage >= CRITICAL_PERCENT,
+        cost_display=format_money(cost_usd),
+        cost_usd=cost_usd,
+        duration_display=format_duration(duration_ms),
+        duration_seconds=duration_ms / 1000.0,
+        lines_display=f"+{lines_added} -{lines_removed}",
+        needs_attention=view.should_blink or percentage >= WARNING_PERCENT,
+        last_activity_display=format_age(silent),
+        age_display=format_age(age),
+        last_activity=format_time(last_activity),
+        cost_microusd=cost_microusd,
         evidence=evidence,
     )

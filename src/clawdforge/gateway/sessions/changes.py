@@ -115,6 +115,9 @@ class Changes:
         if claim is None:
             msg = "there is no such session"
             raise NotFoundError(msg)
+        if claim.session.closed_at is None:  # somebody else has opened it meanwhile
+            await self._ledger.release(session_id, claim.epoch)
+            return await self._sessions.get(session_id, who=who)
         event = StoredEvent(
             seq=claim.session.last_seq + 1,
             turn=0,
@@ -129,9 +132,9 @@ class Changes:
             patch=SessionPatch(reopen=True, last_turn_at=event.at),
             audit=(self._sessions.entry(session, "resume", who),),
         )
-        await self._ledger.append([append])
-        await self._ledger.release(session_id, claim.epoch)
-        self._hub.publish(session_id, [event])
+        if session_id in await self._ledger.append([append]):
+            await self._ledger.release(session_id, claim.epoch)
+            self._hub.publish(session_id, [event])
         return await self._sessions.get(session_id, who=who)
 
     async def fork(

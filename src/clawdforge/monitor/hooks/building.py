@@ -24,21 +24,36 @@ class Form(StrEnum):
     PYTHON = "python"
 
 
-def build(target: Path, environ: Mapping[str, str], form: Form | None = None) -> Form:
+WAITING = (Form.NATIVE, Form.PYTHON)
+"""The forms that can wait for an answer."""
+
+
+def build(
+    target: Path,
+    environ: Mapping[str, str],
+    form: Form | None = None,
+    *,
+    approvals: bool = False,
+) -> Form:
     """Make the client at `target`, ready to be run.
 
     Args:
         target: The file; its folder is made. One that runs now is replaced, not written over.
         environ: The environment, for finding a compiler.
         form: Which form; None: the fastest that works here.
+        approvals: It must be able to wait for answers.
 
     Raises:
         ConfigError: none could be made, or not that form.
     """
+    if approvals and form is Form.SHELL:
+        msg = "the shell form of the hook client cannot wait for approvals"
+        raise ConfigError(msg, hint="use --form native or --form python")
+    forms = [form] if form is not None else [one for one in Form if one in WAITING or not approvals]
     target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     made = target.with_name(f".{target.name}.{os.getpid()}")
     problems = []
-    for wanted in [form] if form is not None else list(Form):
+    for wanted in forms:
         problem = _make(wanted, made, environ)
         if problem is None:
             made.replace(target)

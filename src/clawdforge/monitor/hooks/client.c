@@ -3,6 +3,9 @@
  *   clawdforge-hook                        a hook: reads its JSON on stdin, prints nothing
  *   clawdforge-hook --status-line          a status line: prints one of its own, too
  *   clawdforge-hook --status-line COMMAND  the same, and COMMAND prints it, with the JSON on stdin
+ *   clawdforge-hook --approve [--wait SECS] [--headless]
+ *                                          a PermissionRequest hook: waits for somebody's answer,
+ *                                          and prints the decision; without one it prints nothing
  *
  * It exits 0 whatever happens (a COMMAND's own code aside), prints nothing where the agent would
  * read it, and lets no monitor hold it up for longer than SEND_MS. Without a monitor the line is kept in a file that
@@ -30,11 +33,16 @@ enum {
     BACKSTOP_SECS = 3,        /* for all; a machine too busy to run us must not lose the line */
     MAX_STRING = 2048,        /* bytes of a text; the monitor shows less */
     MAX_VALUE = 32 * 1024,    /* bytes of a value of the payload */
+    MAX_SHOWN_STRING = 64 * 1024,   /* the same of what somebody has to see before saying yes */
+    MAX_SHOWN_VALUE = 256 * 1024,
     MAX_LINE = 512 * 1024,    /* the monitor takes 1 MiB */
     MAX_DEPTH = 64,
     MAX_SPOOL = 8 * 1024 * 1024,
     MAX_PARENTS = 15,
     ROOM = 4096,              /* for what is added to the payload */
+    CONNECT_MS = 2000,        /* of waiting for the monitor that is to find an answer */
+    WAIT_SECS = 590,          /* of waiting for the answer, when nobody says how long */
+    MAX_WAIT_SECS = 86400,
 };
 
 /* --- the payload, cut ------------------------------------------------------------------------ */
@@ -45,7 +53,11 @@ struct cut {
     int depth;
     int in_string, in_escape, unicode_left, high_half;
     size_t string_bytes;
+    size_t string_left_out;   /* bytes of it */
     int string_is_cut;
+    size_t max_string, max_value;
+    int marks;                /* where something was cut, say so */
+    int is_cut;
     size_t value_at;          /* where the value of a top-level key begins in `out`; 0: in none */
     int skipping;             /* that value is too long: it became null */
     int expects_key;
@@ -69,7 +81,8 @@ static void keep(struct cut *c, char byte) {
     } else {
         c->out[c->size++] = byte;
     }
-    if (c->value_at && (c->size - c->value_at > MAX_VALUE || c->size >= MAX_LINE - ROOM)) {
+    if (c->value_at && (c->size - c->value_at > c->max_value || c->size >= MAX_LINE - ROOM)) {
+        c->is_cut = 1;
         c->size = c->value_at;
         memcpy(c->out + c->size, "null", 4);
         c->size += 4;
@@ -106,6 +119,13 @@ static void value_ends(struct cut *c) {
     }
 }
 
+static void mark(struct cut *c) {
+    char text[64];
+    snprintf(text, sizeof text, " \xE2\x80\xA6 [%zu bytes more]", c->string_left_out);
+    for (const char *p = text; *p; p++)
+        keep(c, *p);
+}
+
 static void in_string(struct cut *c, char byte) {
     int boundary = !c->in_escape && !c->unicode_left && !c->high_half
                    && ((unsigned char)byte & 0xC0) != 0x80;
@@ -114,11 +134,13 @@ static void in_string(struct cut *c, char byte) {
         if (c->reads_key && c->depth <= 2)
             c->key[c->depth - 1][c->key_size] = 0;
         c->reads_key = 0;
+        if (c->string_is_cut && c->marks)
+            mark(c);
         keep(c, byte);
         return;
     }
-    if (boundary && c->string_bytes >= MAX_STRING)
-        c->string_is_cut = 1;
+    if (boundary && c->string_bytes >= c->max_string)
+        c->string_is_cut = c->is_cut = 1;
     if (c->unicode_left) {
         c->unit[4 - c->unicode_left--] = byte;
         if (!c->unicode_left) {
@@ -148,6 +170,8 @@ static void in_string(struct cut *c, char byte) {
     if (!c->string_is_cut) {
         c->string_bytes++;
         keep(c, byte);
+    } else {
+        c->string_left_out++;
     }
 }
 
@@ -162,6 +186,7 @@ static void take(struct cut *c, char byte) {
     case '"':
         c->in_string = 1;
         c->string_bytes = 0;
+        c->string_left_out = 0;
         c->string_is_cut = 0;
         c->reads_key = c->expects_key;
         c->expects_key = 0;
@@ -278,10 +303,10 @@ static size_t add_text(char *at, size_t room, const char *name, const char *text
     return size > 0 && (size_t)size < room ? (size_t)size : 0;
 }
 
-static size_t finish(struct cut *c, char *line) {
+static size_t finish(struct cut *c, char *line, long wait_secs) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    const char *type = c->is_hook ? "hook_event" : "status_update";
+    const char *type = wait_secs ? "approval_request" : c->is_hook ? "hook_event" : "status_update";
     size_t size = (size_t)sprintf(
         line, "{\"protocol_version\":{\"major\":1,\"minor\":0},\"type\":\"%s\",\"data\":", type);
     int is_empty = c->size == 2;
@@ -295,6 +320,9 @@ static size_t finish(struct cut *c, char *line) {
     size += add_text(line + size, 512, "tmux_pane", getenv("TMUX_PANE"));
     size += add_text(line + size, 512, "entrypoint", getenv("CLAUDE_CODE_ENTRYPOINT"));
     size += add_text(line + size, 512, "job", getenv("CLAUDE_JOB_DIR"));
+    if (wait_secs)
+        size += (size_t)sprintf(line + size, ",\"wait_secs\":%ld%s", wait_secs,
+                                c->is_cut ? ",\"cut\":true" : "");
     memcpy(line + size, "}}\n", 3);
     return size + 3;
 }
@@ -318,31 +346,55 @@ static int send_all(int fd, const char *data, size_t size, const struct timespec
     return 1;
 }
 
-static int tell(const char *line, size_t size) {
-    struct timespec until = in_ms(SEND_MS);
+/* Whoever is first may listen at a path that all may write to: prompts are told, and permissions
+ * taken, only from ourselves and the system. */
+static int is_ours(int fd) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0
+           && (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static int connected(const struct timespec *until) {
     const char *path = getenv("ATM_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (!path || !*path)
         path = "/tmp/atm.sock";
     if (strlen(path) >= sizeof address.sun_path)
-        return 0;
+        return -1;
     strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return 0;
+        return -1;
     while (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         struct timespec pause = {.tv_nsec = 2000000};
-        if ((errno != EAGAIN && errno != EINTR) || !left_ms(&until)) {
+        if ((errno != EAGAIN && errno != EINTR) || !left_ms(until)) {
             close(fd);
-            return 0;
+            return -1;
         }
         nanosleep(&pause, NULL);   /* its backlog is full */
     }
+    if (!is_ours(fd)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int greet_and_send(int fd, const char *line, size_t size, const struct timespec *until) {
     char hello[160];
     int greeted = snprintf(hello, sizeof hello,
                            "{\"protocol_version\":{\"major\":1,\"minor\":0},\"type\":\"connect\","
                            "\"client_id\":\"hook-%ld\"}\n", (long)getpid());
-    int done = send_all(fd, hello, (size_t)greeted, &until) && send_all(fd, line, size, &until);
+    return send_all(fd, hello, (size_t)greeted, until) && send_all(fd, line, size, until);
+}
+
+static int tell(const char *line, size_t size) {
+    struct timespec until = in_ms(SEND_MS);
+    int fd = connected(&until);
+    if (fd < 0)
+        return 0;
+    int done = greet_and_send(fd, line, size, &until);
     close(fd);
     return done;
 }
@@ -391,23 +443,32 @@ static void spool(const char *line, size_t size) {
     }
 }
 
-/* --- the two forms --------------------------------------------------------------------------- */
+/* --- the three forms ------------------------------------------------------------------------- */
 
 static void out_of_time(int signal) {
     (void)signal;
     _exit(0);
 }
 
-static void limit_time(void) {
+static void limit_time(unsigned secs) {
     signal(SIGALRM, out_of_time);
-    alarm(BACKSTOP_SECS);
+    alarm(secs);
+}
+
+static struct cut *begin(size_t max_string, size_t max_value) {
+    struct cut *c = calloc(1, sizeof *c);
+    if (!c || !(c->out = malloc(MAX_LINE + ROOM)))
+        return NULL;
+    c->max_string = max_string;
+    c->max_value = max_value;
+    return c;
 }
 
 static void report(struct cut *c) {
     char *line = malloc(MAX_LINE + ROOM);
     if (!line)
         return;
-    size_t size = finish(c, line);
+    size_t size = finish(c, line, 0);
     if (!tell(line, size))
         spool(line, size);
 }
@@ -426,9 +487,9 @@ static void print_own(struct cut *c) {
 }
 
 static int status_line(char **command) {
-    struct cut *c = calloc(1, sizeof *c);
+    struct cut *c = begin(MAX_STRING, MAX_VALUE);
     FILE *copy = command ? tmpfile() : NULL;
-    if (!c || !(c->out = malloc(MAX_LINE + ROOM)))
+    if (!c)
         return 0;
     int whole = read_payload(c, copy);
     fflush(NULL);
@@ -438,7 +499,7 @@ static int status_line(char **command) {
         int null = open("/dev/null", O_RDWR);
         dup2(null, 0), dup2(null, 1), dup2(null, 2);
         setsid();
-        limit_time();
+        limit_time(BACKSTOP_SECS);
         report(c);
         _exit(0);
     }
@@ -458,6 +519,156 @@ static int status_line(char **command) {
     return 127;
 }
 
+/* An approval: the agent's own dialog goes on meanwhile, and whoever answers first wins. The agent
+ * ends us by SIGTERM when it was answered there. Whatever is not exactly an answer is none. */
+
+static volatile int asking = -1;
+static const char WITHDRAWN[] =
+    "{\"protocol_version\":{\"major\":1,\"minor\":0},\"type\":\"approval_withdrawn\"}\n";
+static const char TAKEN[] =
+    "{\"protocol_version\":{\"major\":1,\"minor\":0},\"type\":\"approval_taken\"}\n";
+static const char ANSWER[] = "{\"type\":\"approval_answer\",";
+static const char OUTPUT[] = ",\"output\":";
+static const char DECISION[] = "{\"hookSpecificOutput\":{\"hookEventName\":\"PermissionRequest\","
+                               "\"decision\":{\"behavior\":\"";
+
+static void answered_elsewhere(int signal) {
+    (void)signal;
+    if (asking >= 0)
+        send(asking, WITHDRAWN, sizeof WITHDRAWN - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    _exit(0);
+}
+
+static int begins(const char *text, size_t size, const char *with) {
+    return size >= strlen(with) && memcmp(text, with, strlen(with)) == 0;
+}
+
+static int is_whole(const char *text, size_t size) {
+    int depth = 0, quoted = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (quoted) {
+            if (text[i] == '\\')
+                i++;
+            else if (text[i] == '"')
+                quoted = 0;
+        } else if (text[i] == '"') {
+            quoted = 1;
+        } else if (text[i] == '{' || text[i] == '[') {
+            depth++;
+        } else if ((text[i] == '}' || text[i] == ']') && --depth == 0) {
+            return i + 1 == size;
+        }
+    }
+    return 0;
+}
+
+static void give(const char *line, size_t size) {
+    const char *output = memmem(line, size, OUTPUT, strlen(OUTPUT));
+    if (!output || line[size - 1] != '}')
+        return;
+    output += strlen(OUTPUT);
+    size -= (size_t)(output - line) + 1;
+    if (!begins(output, size, DECISION) || !is_whole(output, size))
+        return;
+    const char *behavior = output + strlen(DECISION);
+    size_t rest = size - strlen(DECISION);
+    if (!begins(behavior, rest, "allow\"") && !begins(behavior, rest, "deny\""))
+        return;
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM), sigaddset(&ends, SIGINT), sigaddset(&ends, SIGHUP);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    while (size) {
+        ssize_t written = write(1, output, size);
+        if (written <= 0)
+            return;
+        output += written;
+        size -= (size_t)written;
+    }
+    struct timespec until = in_ms(CONNECT_MS);
+    send_all(asking, TAKEN, sizeof TAKEN - 1, &until);
+}
+
+/* Whether to go on waiting after this line. */
+static int heard(const char *line, size_t size) {
+    if (begins(line, size, ANSWER)) {
+        give(line, size);
+        return 0;
+    }
+    return begins(line, size, "{\"type\":\"connected\"")
+           || begins(line, size, "{\"type\":\"approval_pending\"");
+}
+
+static void await_answer(long wait_secs) {
+    char *replies = malloc(2 * MAX_LINE);
+    size_t held = 0;
+    struct timespec until = in_ms(wait_secs * 1000);
+    while (replies && left_ms(&until) && held < 2 * MAX_LINE) {
+        struct pollfd wait[] = {{.fd = asking, .events = POLLIN}, {.fd = 1}};
+        long ms = left_ms(&until);
+        int ready = poll(wait, 2, ms < 60000 ? (int)ms : 60000);
+        if (ready < 0 && errno != EINTR)
+            return;
+        if (ready <= 0)
+            continue;
+        if (wait[1].revents)
+            return;   /* the agent is gone */
+        ssize_t got = read(asking, replies + held, 2 * MAX_LINE - held);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (got <= 0)
+            return;   /* the monitor is gone */
+        held += (size_t)got;
+        char *end;
+        while ((end = memchr(replies, '\n', held))) {
+            size_t size = (size_t)(end - replies);
+            if (!heard(replies, size))
+                return;
+            held -= size + 1;
+            memmove(replies, end + 1, held);
+        }
+    }
+}
+
+static int approve(char **options) {
+    long wait_secs = WAIT_SECS;
+    int headless = 0;
+    for (; *options; options++) {
+        if (strcmp(*options, "--headless") == 0)
+            headless = 1;
+        else if (strcmp(*options, "--wait") == 0 && options[1])
+            wait_secs = atol(*++options);
+        else
+            return 0;
+    }
+    if (wait_secs < 1 || wait_secs > MAX_WAIT_SECS)
+        return 0;
+    const char *entrypoint = getenv("CLAUDE_CODE_ENTRYPOINT");
+    if (!headless && entrypoint && strncmp(entrypoint, "sdk-", 4) == 0)
+        return 0;   /* no dialog: what nobody allows is denied at once, and shall not wait for us */
+    limit_time((unsigned)wait_secs + BACKSTOP_SECS + CONNECT_MS / 1000);
+    struct sigaction gone = {.sa_handler = answered_elsewhere};
+    sigaction(SIGTERM, &gone, NULL);
+    sigaction(SIGINT, &gone, NULL);
+    sigaction(SIGHUP, &gone, NULL);
+    struct cut *c = begin(MAX_SHOWN_STRING, MAX_SHOWN_VALUE);
+    char *line = malloc(MAX_LINE + ROOM);
+    if (!c || !line)
+        return 0;
+    c->marks = 1;
+    if (!read_payload(c, NULL) || !c->is_hook)
+        return 0;
+    size_t size = finish(c, line, wait_secs);
+    struct timespec until = in_ms(CONNECT_MS);
+    int fd = connected(&until);
+    if (fd < 0)
+        return 0;
+    asking = fd;
+    if (greet_and_send(fd, line, size, &until))
+        await_answer(wait_secs);
+    return 0;
+}
+
 int main(int count, char **arguments) {
     signal(SIGPIPE, SIG_IGN);
     if (count > 1 && strcmp(arguments[1], "--version") == 0) {
@@ -468,11 +679,11 @@ int main(int count, char **arguments) {
         signal(SIGPIPE, SIG_DFL);
         return status_line(count > 2 ? arguments + 2 : NULL);
     }
-    limit_time();
-    struct cut *c = calloc(1, sizeof *c);
-    if (!c || !(c->out = malloc(MAX_LINE + ROOM)))
-        return 0;
-    if (read_payload(c, NULL))
+    if (count > 1 && strcmp(arguments[1], "--approve") == 0)
+        return approve(arguments + 2);
+    limit_time(BACKSTOP_SECS);
+    struct cut *c = begin(MAX_STRING, MAX_VALUE);
+    if (c && read_payload(c, NULL))
         report(c);
     return 0;
 }

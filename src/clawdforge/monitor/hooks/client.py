@@ -1,6 +1,6 @@
 """The hook client where there is no compiler: the same as client.c, which says what it does.
 
-    python3 -I -S client.py [--status-line [COMMAND]]
+    python3 -I -S client.py [--status-line [COMMAND] | --approve [--wait SECS] [--headless]]
 
 It imports little and runs by itself, without the package.
 """
@@ -8,14 +8,23 @@ It imports little and runs by itself, without the package.
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from socket import socket
+
 PAYLOAD_SECS = 1.5
 BACKSTOP_SECS = 3.0
 SEND_SECS = 0.06
 MAX_TEXT = 2048
 MAX_VALUE = 32 * 1024
+MAX_SHOWN_TEXT = 64 * 1024
+MAX_SHOWN_VALUE = 256 * 1024
 MAX_LINE = 512 * 1024
 MAX_SPOOL = 8 * 1024 * 1024
 MAX_PARENTS = 15
+CONNECT_SECS = 2.0
+WAIT_SECS = 590
+MAX_WAIT_SECS = 86_400
 MAX_PARSED = 256 * 1024
 """A longer payload is only searched for its names: reading all of it would take too long."""
 NAMES = (
@@ -39,14 +48,16 @@ ADDED = {
 }
 
 
-def cut(value: object) -> object:
-    """The value with its long texts cut."""
+def cut(value: object, most: int = MAX_TEXT, mark: str = "") -> object:
+    """The value with its long texts cut; `mark` says so, with the number of what is left out."""
     if isinstance(value, str):
-        return value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
+        if len(value) <= most:
+            return value
+        return value[:most] + (mark % len(value[most:].encode(errors="replace")) if mark else "")
     if isinstance(value, dict):
-        return {key: cut(inner) for key, inner in value.items()}
+        return {key: cut(inner, most, mark) for key, inner in value.items()}
     if isinstance(value, list):
-        return [cut(inner) for inner in value]
+        return [cut(inner, most, mark) for inner in value]
     return value
 
 
@@ -67,7 +78,6 @@ def payload_given() -> bytes:
 def line_of(payload: bytes) -> "bytes | None":
     """The line for the monitor; None when the payload is none."""
     import json
-    import time
 
     try:
         given = json.loads(payload) if len(payload) <= MAX_PARSED else named_in(payload)
@@ -79,7 +89,35 @@ def line_of(payload: bytes) -> "bytes | None":
     for key, value in given.items():
         small = cut(value)
         data[key] = small if len(json.dumps(small)) <= MAX_VALUE else None
-    data["sent_at"] = round(time.time(), 3)
+    kind = "hook_event" if "hook_event_name" in given else "status_update"
+    return message(kind, data | added())
+
+
+def asked_line(payload: bytes, wait_secs: int) -> "bytes | None":
+    """The line that asks for an answer; None when the payload is none."""
+    import json
+
+    try:
+        given = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(given, dict) or "hook_event_name" not in given:
+        return None
+    data: dict[str, object] = {}
+    is_cut = False
+    for key, value in given.items():
+        small = cut(value, MAX_SHOWN_TEXT, " \u2026 [%d bytes more]")
+        data[key] = small if len(json.dumps(small)) <= MAX_SHOWN_VALUE else None
+        is_cut = is_cut or data[key] != value
+    data = data | added() | {"wait_secs": wait_secs}
+    return message("approval_request", data | {"cut": True} if is_cut else data)
+
+
+def added() -> "dict[str, object]":
+    """What the payload does not say."""
+    import time
+
+    data: dict[str, object] = {"sent_at": round(time.time(), 3)}
     pid = claude_pid()
     if pid:
         data["pid"] = pid
@@ -87,10 +125,16 @@ def line_of(payload: bytes) -> "bytes | None":
         text = os.environ.get(variable, "")
         if text and len(text) <= 200 and text.isascii() and text.isprintable():
             data[name] = text
-    kind = "hook_event" if "hook_event_name" in given else "status_update"
+    return data
+
+
+def message(kind: str, data: "dict[str, object]") -> "bytes | None":
+    """A line for the monitor; None when it is too long."""
+    import json
+
     version = {"major": 1, "minor": 0}
-    message = {"protocol_version": version, "type": kind, "data": data}
-    line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+    told = {"protocol_version": version, "type": kind, "data": data}
+    line = json.dumps(told, separators=(",", ":")).encode() + b"\n"
     return line if len(line) <= MAX_LINE else None
 
 
@@ -133,30 +177,141 @@ def claude_pid() -> int:
 def tell(line: bytes) -> bool:
     """Send it to the monitor; False when there is none, or it is too slow."""
     import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        return sent(link, line, SEND_SECS)
+
+
+def sent(link: "socket", line: bytes, secs: float) -> bool:
+    """Connect and send, within that time; False when it was not possible."""
     import time
 
-    until = time.monotonic() + SEND_SECS
+    until = time.monotonic() + secs
     hello = (
         '{"protocol_version":{"major":1,"minor":0},"type":"connect",'
         f'"client_id":"hook-{os.getpid()}"}}\n'
     )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
-        link.settimeout(SEND_SECS)
-        while True:
-            try:
-                link.connect(os.environ.get("ATM_SOCKET") or "/tmp/atm.sock")
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    return False
-                time.sleep(0.002)
-            except OSError:
-                return False
+    link.settimeout(secs)
+    while True:
         try:
-            link.sendall(hello.encode() + line)
+            link.connect(os.environ.get("ATM_SOCKET") or "/tmp/atm.sock")
+            break
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.002)
         except OSError:
             return False
+    if not is_ours(link):
+        return False
+    try:
+        link.sendall(hello.encode() + line)
+    except OSError:
+        return False
     return True
+
+
+def is_ours(link: "socket") -> bool:
+    """Whether we ourselves or the system listen there: others may, at a path that all may use."""
+    import socket
+    import struct
+
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return os.stat(os.environ.get("ATM_SOCKET") or "/tmp/atm.sock").st_uid in (0, os.geteuid())
+    _, uid, _ = struct.unpack("iII", link.getsockopt(socket.SOL_SOCKET, option, 12))
+    return uid in (0, os.geteuid())
+
+
+def approve(options: "list[str]") -> None:
+    """Wait for somebody's answer, and print it. Whatever is not exactly an answer is none."""
+    import signal
+    import socket
+
+    wait_secs, headless = WAIT_SECS, False
+    while options:
+        option = options.pop(0)
+        if option == "--headless":
+            headless = True
+        elif option == "--wait" and options:
+            wait_secs = int(options.pop(0))
+        else:
+            return
+    if not 1 <= wait_secs <= MAX_WAIT_SECS:
+        return
+    if not headless and os.environ.get("CLAUDE_CODE_ENTRYPOINT", "").startswith("sdk-"):
+        return  # no dialog: what nobody allows is denied at once, and shall not wait for us
+    limit_time(wait_secs + BACKSTOP_SECS + CONNECT_SECS)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+
+        def gone(*_: object) -> None:
+            link.setblocking(False)  # noqa: FBT003 - the standard library's way
+            try:
+                link.send(said("approval_withdrawn"))
+            finally:
+                os._exit(0)
+
+        ends = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        for number in ends:
+            signal.signal(number, gone)
+        line = asked_line(payload_given(), wait_secs)
+        if line is None or not sent(link, line, CONNECT_SECS):
+            return
+        output = awaited(link, wait_secs)
+        if output is None:
+            return
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        while output:
+            output = output[os.write(1, output) :]
+        link.sendall(said("approval_taken"))
+
+
+def said(kind: str) -> bytes:
+    """A line without data."""
+    return b'{"protocol_version":{"major":1,"minor":0},"type":"%s"}\n' % kind.encode()
+
+
+def awaited(link: "socket", wait_secs: int) -> "bytes | None":
+    """What is to be printed; None: nobody answers."""
+    import select
+    import time
+
+    until, held = time.monotonic() + wait_secs, b""
+    poll = select.poll()
+    poll.register(link, select.POLLIN)
+    poll.register(1, 0)
+    while (left := until - time.monotonic()) > 0:
+        ready = dict(poll.poll(min(left, 60.0) * 1000))
+        if 1 in ready:
+            return None  # the agent is gone
+        if not ready:
+            continue
+        part = link.recv(1 << 20)
+        if not part:
+            return None  # the monitor is gone
+        held += part
+        while b"\n" in held:
+            line, _, held = held.partition(b"\n")
+            goes_on, output = heard(line)
+            if not goes_on:
+                return output
+    return None
+
+
+def heard(line: bytes) -> "tuple[bool, bytes | None]":
+    """Whether to go on waiting after this line; else what is to be printed, if anything."""
+    import json
+
+    told = json.loads(line)
+    kind = told.get("type")
+    if kind != "approval_answer":
+        return kind in ("connected", "approval_pending"), None
+    given = told["output"]["hookSpecificOutput"]
+    if given["hookEventName"] != "PermissionRequest":
+        return False, None
+    if given["decision"]["behavior"] not in ("allow", "deny"):
+        return False, None
+    return False, json.dumps(told["output"]).encode()
 
 
 def spool(line: bytes) -> None:
@@ -193,12 +348,12 @@ def report(line: bytes) -> None:
         spool(line)
 
 
-def limit_time() -> None:
+def limit_time(secs: float = BACKSTOP_SECS) -> None:
     """End some time, whatever happens."""
     import signal
 
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.setitimer(signal.ITIMER_REAL, BACKSTOP_SECS)
+    signal.setitimer(signal.ITIMER_REAL, secs)
 
 
 def own_text(payload: bytes) -> str:
@@ -259,6 +414,9 @@ def main() -> None:
         return
     if arguments[:1] == ["--status-line"]:
         status_line(arguments[1:])
+        return
+    if arguments[:1] == ["--approve"]:
+        approve(arguments[1:])
         return
     limit_time()
     line = line_of(payload_given())

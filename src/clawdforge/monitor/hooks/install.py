@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clawdforge.monitor.hooks import building, files, settings
 from clawdforge.monitor.hooks.building import Form
+from clawdforge.monitor.hooks.settings import Approvals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Standing:
     """Those that are reported."""
     missing: tuple[str, ...]
     status_line: bool
+    approvals: Approvals | None
+    """How what is asked may be answered from anywhere; None: in the terminal only."""
     strangers: tuple[str, ...]
     """Clients that the settings name, and that are not ours here."""
 
@@ -55,7 +58,31 @@ class Standing:
         return self.form is not None and not self.missing and self.status_line
 
 
-def planned(environ: Mapping[str, str], program: Path) -> Change:
+def approvals_wanted(
+    environ: Mapping[str, str],
+    *,
+    given: bool | None,
+    secs: int | None = None,
+    headless: bool | None = None,
+) -> Approvals | None:
+    """How approvals are to stand: as asked for, else as they stand.
+
+    Raises:
+        ConfigError: the settings cannot be read, or are none.
+    """
+    known = settings.approvals_in(settings.parsed(files.read(files.settings_file(environ))))
+    if given is False or (given is None and known is None):
+        return None
+    usual = known or Approvals()
+    return Approvals(
+        secs=usual.secs if secs is None else secs,
+        headless=usual.headless if headless is None else headless,
+    )
+
+
+def planned(
+    environ: Mapping[str, str], program: Path, approvals: Approvals | None = None
+) -> Change:
     """What installing would change in the settings.
 
     Raises:
@@ -64,7 +91,7 @@ def planned(environ: Mapping[str, str], program: Path) -> Change:
     path = files.settings_file(environ)
     before = files.read(path)
     held = settings.parsed(before)
-    wanted = settings.installed(held, str(program))
+    wanted = settings.installed(held, str(program), approvals)
     return Change(path=path, before=before, after=_text(held, wanted, before))
 
 
@@ -110,6 +137,7 @@ def standing(environ: Mapping[str, str], program: Path) -> Standing:
         events=tuple(event for event in settings.EVENTS if event in events),
         missing=tuple(event for event in settings.EVENTS if event not in events),
         status_line=settings.has_status_line(held),
+        approvals=settings.approvals_in(held),
         strangers=tuple(sorted(settings.programs(held) - {str(program)})),
     )
 

@@ -8,6 +8,7 @@ import copy
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from clawdforge.errors import ConfigError
@@ -38,9 +39,24 @@ EVENTS = (
 )
 """What is reported. Never `WorktreeCreate`: a hook there replaces git. Not `MessageDisplay`: it
 holds the text back (both measured with Claude Code 2.1.329)."""
+ASKING_EVENT = "PermissionRequest"
 _STATUS_LINE = "--status-line"
+_APPROVE, _WAIT, _HEADLESS = "--approve", "--wait", "--headless"
+MIN_APPROVAL_SECS, MAX_APPROVAL_SECS = 10, 86_400
+_SPARE_SECS = 5
+"""So much before the agent would end it our hook ends by itself."""
 
 Settings = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """What is asked may be answered from anywhere."""
+
+    secs: int = 600
+    """How long; then only in the terminal."""
+    headless: bool = False
+    """Also what sessions ask that have no terminal (`claude -p`): they wait, too."""
 
 
 def parsed(text: str) -> Settings:
@@ -75,12 +91,22 @@ def written(settings: Mapping[str, Any], like: str) -> str:
     return json.dumps(settings, indent=indent, ensure_ascii=False) + "\n"
 
 
-def installed(settings: Mapping[str, Any], program: str) -> Settings:
-    """The settings with our hooks, each once, run by `program`."""
+def installed(
+    settings: Mapping[str, Any], program: str, approvals: Approvals | None = None
+) -> Settings:
+    """The settings with our hooks, each once, run by `program`.
+
+    Args:
+        settings: As they are.
+        program: The path of the hook client.
+        approvals: What is asked may be answered from anywhere; None: in the terminal only.
+    """
     result = removed(settings)
     hooks = result.setdefault("hooks", {})
     for event in EVENTS:
         hooks.setdefault(event, []).append({"hooks": [_hook(program)]})
+    if approvals is not None:
+        hooks[ASKING_EVENT].append({"hooks": [_asking_hook(program, approvals)]})
     result["statusLine"] = _wrapped(result.get("statusLine"), program)
     return result
 
@@ -113,7 +139,20 @@ def reported(settings: Mapping[str, Any]) -> tuple[str, ...]:
     hooks = settings.get("hooks")
     if not isinstance(hooks, dict):
         return ()
-    return tuple(event for event in hooks if any(_is_ours(one) for one in _commands(hooks[event])))
+    return tuple(event for event in hooks if any(map(_reports, _hooks_in(hooks[event]))))
+
+
+def approvals_in(settings: Mapping[str, Any]) -> Approvals | None:
+    """How what is asked may be answered from anywhere; None: it may not."""
+    hooks = settings.get("hooks")
+    groups = hooks.get(ASKING_EVENT) if isinstance(hooks, dict) else None
+    for one in _hooks_in(groups):
+        if _is_ours(one.get("command")) and not _reports(one):
+            secs = one.get("timeout")
+            if not isinstance(secs, int) or not MIN_APPROVAL_SECS <= secs <= MAX_APPROVAL_SECS:
+                secs = Approvals().secs
+            return Approvals(secs=secs, headless=_HEADLESS in one["args"])
+    return None
 
 
 def programs(settings: Mapping[str, Any]) -> set[str]:
@@ -122,7 +161,7 @@ def programs(settings: Mapping[str, Any]) -> set[str]:
     found = set()
     if isinstance(hooks, dict):
         for groups in hooks.values():
-            found |= {one for one in _commands(groups) if _is_ours(one)}
+            found |= {one["command"] for one in _hooks_in(groups) if _is_ours(one.get("command"))}
     return found
 
 
@@ -140,6 +179,17 @@ def _hook(program: str) -> dict[str, Any]:
         "args": [],
         "async": True,
         "timeout": TIMEOUT_SECS,
+    }
+
+
+def _asking_hook(program: str, approvals: Approvals) -> dict[str, Any]:
+    # Not `async`: what it prints decides. The agent's own dialog is there meanwhile.
+    args = [_APPROVE, _WAIT, str(approvals.secs - _SPARE_SECS)]
+    return {
+        "type": "command",
+        "command": program,
+        "args": [*args, _HEADLESS] if approvals.headless else args,
+        "timeout": approvals.secs,
     }
 
 
@@ -170,12 +220,19 @@ def _without_ours(group: Any) -> list[Any]:
     return [{**group, "hooks": hooks}] if hooks else []
 
 
-def _commands(groups: Any) -> Iterator[Any]:
+def _hooks_in(groups: Any) -> Iterator[dict[str, Any]]:
     for group in groups if isinstance(groups, list) else ():
         hooks = group.get("hooks") if isinstance(group, dict) else None
         for one in hooks if isinstance(hooks, list) else ():
             if isinstance(one, dict):
-                yield one.get("command")
+                yield one
+
+
+def _reports(hook: Mapping[str, Any]) -> bool:
+    """Whether a hook is ours and only reports."""
+    args = hook.get("args")
+    asks = isinstance(args, list) and _APPROVE in args
+    return _is_ours(hook.get("command")) and not asks
 
 
 def _is_ours(command: Any) -> bool:

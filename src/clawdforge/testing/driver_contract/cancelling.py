@@ -112,4 +112,6 @@ class CancellingContract(ContractBase):
             await closed(talk.driver)
             await all_gone(before)
             end = only_end(await talk.rest())
-            assert (end.turn_id, end.stop) == (turn_id, Stop.LOST)
+            # An agent that learns that nobody answers may end its turn by itself.
+            ends = {Stop.LOST, Stop.DONE} if state == "ask" else {Stop.LOST}
+            assert (end.turn_id, end.stop in ends) == (turn_id, True)

@@ -11,6 +11,7 @@ from clawdforge.core.records import Run, RunState
 from clawdforge.errors import InputError, StorageError
 from clawdforge.store.ledger import Ledger
 from clawdforge.testing.ledger_contract.event_log import AppendContract, NewsContract
+from clawdforge.testing.ledger_contract.history import HistoryContract
 from clawdforge.testing.ledger_contract.ownership import OwnershipContract, ReapContract
 from clawdforge.testing.ledger_contract.records import (
     NOT_UNICODE,
@@ -42,7 +43,12 @@ class SessionLedgerContract(
 
 
 class LedgerContract(
-    AppsContract, FilesContract, RunsContract, AuditContract, SessionLedgerContract
+    AppsContract,
+    FilesContract,
+    RunsContract,
+    AuditContract,
+    HistoryContract,
+    SessionLedgerContract,
 ):
     """The whole port."""
 

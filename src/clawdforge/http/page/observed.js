@@ -1,0 +1,61 @@
+// A session that somebody started by hand, or that is another app's: what it tells of itself.
+
+import { el } from "./dom.js";
+import { ago, moment, seconds, span } from "./format.js";
+import { one } from "./live.js";
+
+/** All that is known about it. */
+export function factsOf(card) {
+  const { view } = card;
+  if (!view) return [el("p", { class: "faint" }, "Nothing more is known.")];
+  return [
+    view.session && el("p", { class: "notice" }, "This session belongs to the app ", el("strong", {}, card.app || "?"), ". Its conversation is shown to who logs in with the token of that app."),
+    view.first_prompt && el("blockquote", { class: "first-prompt" }, view.first_prompt),
+    el(
+      "dl",
+      { class: "facts big" },
+      fact("Doing", view.activity_detail),
+      fact("Folder", view.cwd || view.working_directory),
+      fact("Project", view.project_root),
+      fact("Branch", view.worktree_branch),
+      fact("Worktree", view.worktree_path !== view.project_root ? view.worktree_path : null),
+      fact("tmux pane", view.tmux_pane),
+      fact("Process", view.pid),
+      fact("Context", view.context_percentage > 0 ? view.context_display : null),
+      fact("Lines", view.lines_display === "+0 -0" ? null : view.lines_display),
+      fact("Began", moment(seconds(view.started_at))),
+      fact("Last sign of life", ago(seconds(view.last_activity))),
+      fact("Its id", view.agent_session_id || view.id),
+      related("Part of", view.parent_session_id ? [view.parent_session_id] : []),
+      related("Subagents", view.child_session_ids ?? []),
+    ),
+    evidence(view.evidence ?? []),
+  ];
+}
+
+function fact(name, value) {
+  if (value === null || value === undefined || value === "") return null;
+  return el("div", {}, el("dt", {}, name), el("dd", {}, String(value)));
+}
+
+function related(name, ids) {
+  if (!ids.length) return null;
+  const links = ids.map((id) => el("a", { href: `#/s/${encodeURIComponent(id)}` }, one(id)?.title || id));
+  return el("div", {}, el("dt", {}, name), el("dd", {}, links.flatMap((link, at) => (at ? [", ", link] : [link]))));
+}
+
+function evidence(signals) {
+  if (!signals.length) return null;
+  return el(
+    "section",
+    { class: "evidence" },
+    el("h3", {}, "Why it is shown so"),
+    el(
+      "ul",
+      {},
+      signals.map((one) =>
+        el("li", { class: one.contradicts ? "contradicts" : null }, el("strong", {}, one.signal.replaceAll("_", " ")), ` says ${one.says}, ${span(one.age_ms / 1000)} ago`, one.contradicts && el("span", { class: "tag" }, "speaks against it")),
+      ),
+    ),
+  );
+}

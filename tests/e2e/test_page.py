@@ -1,0 +1,364 @@
+"""The web page in a real Chromium, over a real server with the demo agent."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from page_stage import PATIENCE_MS, Stage, eventually, heard, real_browser, saved
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.timeout(180)
+expect.set_options(timeout=PATIENCE_MS)
+
+AXE = Path(__file__).parent.parent.parent / ".agents" / "node_modules" / "axe-core" / "axe.min.js"
+DESKTOP, PHONE = (1280, 820), (390, 844)
+VIEWS = {
+    "questions": "#/",
+    "usage": "#/usage",
+    "ledger": "#/ledger",
+    "apps": "#/access",
+    "server": "#/server",
+}
+
+
+@pytest.fixture(autouse=True)
+def watch_resources() -> None:
+    """The browser has processes and sockets of its own, which come and go: see `browser`."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with real_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(tmp_path_factory.mktemp("page"))
+    try:
+        stage.start()
+        yield stage
+    finally:
+        stage.stop()
+
+
+@contextmanager
+def opened(
+    browser: Browser, size: tuple[int, int] = DESKTOP, scheme: str = "light"
+) -> Iterator[Page]:
+    """An empty browser, in which nothing may go wrong."""
+    viewport = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    faults = heard(page)
+    try:
+        yield page
+        assert faults == []
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def page(browser: Browser, stage: Stage) -> Iterator[Page]:
+    """The page, logged in as the person at the server's machine."""
+    with opened(browser) as page:
+        page.goto(stage.link())
+        expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+        yield page
+
+
+def row(page: Page, title: str) -> "object":
+    return page.locator(".row", has_text=title)
+
+
+def log_in(page: Page, stage: Stage, token: str) -> None:
+    page.goto(stage.url)
+    page.get_by_label("A token").fill(token)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_a_link_logs_in_once(browser: Browser, stage: Stage) -> None:
+    link = stage.link()
+    with opened(browser) as page:
+        page.goto(link)
+        expect(page.get_by_role("navigation", name="Views")).to_be_visible()
+        assert "code" not in page.url
+        page.reload()
+        expect(page.get_by_role("navigation", name="Views")).to_be_visible()
+    with opened(browser) as other:
+        other.goto(link)
+        expect(other.get_by_role("alert").filter(has_text="used already")).to_be_visible()
+
+
+def test_who_logs_out_is_out(page: Page) -> None:
+    page.locator("summary", has_text="local + admin").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_label("A token")).to_be_focused()
+    page.reload()
+    expect(page.get_by_label("A token")).to_be_visible()
+
+
+def test_sessions_appear_by_themselves(page: Page, stage: Stage, tmp_path: Path) -> None:
+    stage.session("Tidy the shelves")
+    expect(page.locator(".row", has_text="Tidy the shelves")).to_contain_text("Asleep")
+    project = tmp_path / "orchard"
+    project.mkdir()
+    with stage.claude("5f1c0001-0000-4000-8000-000000000001", "Prune the trees", project) as hooks:
+        trees = page.locator(".row", has_text="Prune the trees")
+        expect(trees).to_contain_text("Working")
+        expect(trees).to_contain_text("orchard")
+        hooks.tell("PreToolUse", tool_name="Bash", tool_input={"command": "ls"}, tool_use_id="t")
+        expect(trees).to_contain_text("Bash")
+        hooks.tell("Stop", stop_hook_active=False)
+        expect(trees).to_contain_text("Idle")
+        trees.get_by_role("link").click()
+        expect(page.get_by_role("heading", name="Prune the trees")).to_be_focused()
+        expect(page.locator(".facts-pane")).to_contain_text(str(project))
+        expect(page.get_by_role("heading", name="Why it is shown so")).to_be_visible()
+        hooks.tell("SessionEnd", reason="prompt_input_exit")
+        expect(trees).to_have_count(0)
+
+
+def test_a_turn_streams(page: Page) -> None:
+    page.get_by_role("button", name="New session").click()
+    dialog = page.get_by_role("dialog", name="New session")
+    dialog.get_by_label("First prompt").fill("/think about it\nSay **why**.\n/slow 40 50")
+    dialog.get_by_label("Name").fill("Count slowly")
+    dialog.get_by_role("button", name="Begin").click()
+    log = page.get_by_role("log", name="Conversation")
+    expect(log).to_contain_text("/slow 40 50")
+    expect(log).to_contain_text("word-3")
+    expect(log).not_to_contain_text("word-40")
+    expect(page.locator(".row", has_text="Count slowly")).to_contain_text("Working")
+    expect(log).to_contain_text("word-40")
+    expect(log.locator(".turn-foot")).to_contain_text("Done")
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.fill("/plan")
+    prompt.press("Enter")
+    expect(log.locator(".plan li[data-status=completed]")).to_have_count(3)
+    prompt.fill("/tool a result")
+    prompt.press("Enter")
+    expect(log.locator(".tool[data-status=completed]")).to_be_visible()
+    prompt.fill("/hang")
+    prompt.press("Enter")
+    page.get_by_role("button", name="Stop").click()
+    expect(log.get_by_text("Cancelled")).to_be_visible()
+    saved(page, "turn")
+
+
+def test_what_agents_write_stays_text(page: Page, stage: Stage) -> None:
+    evil = "<img src=x onerror=alert(1)> <script>alert(2)</script> [x](javascript:alert(3))"
+    session = stage.session(f"Evil {evil}", permissions="ask")
+    stage.turn(session, f"/echo {evil}")
+    page.goto(f"{stage.url}/#/s/{session}")
+    log = page.get_by_role("log", name="Conversation")
+    expect(log).to_contain_text("<script>alert(2)</script>")
+    assert page.locator("#app img:not([src^='/page/']), #app script").count() == 0
+    assert page.locator("a[href^='javascript']").count() == 0
+
+
+def test_a_permission_is_approved(page: Page, stage: Stage) -> None:
+    session = stage.session("Write a note", permissions="ask")
+    stage.turn(session, "/write note.txt buy milk", wait=False)
+    card = page.get_by_role("article", name="Question: wants to change a file: note.txt")
+    expect(card).to_contain_text("buy milk")
+    expect(card.locator(".countdown")).to_contain_text("left")
+    expect(page.locator(".row", has_text="Write a note")).to_contain_text("note.txt")
+    expect(page).to_have_title(re.compile(r"^\(\d+\) clawdforge$"))
+    saved(page, "question")
+    card.get_by_role("button", name="Allow once").click()
+    expect(card).to_contain_text("Allowed")
+    note = stage.data / "sessions" / session / "work" / "note.txt"
+    eventually(note.exists)
+    assert note.read_text() == "buy milk"
+    expect(page.locator(".row", has_text="Write a note")).to_contain_text("Idle")
+
+
+def test_a_permission_is_denied_in_its_conversation(page: Page, stage: Stage) -> None:
+    session = stage.session("Touch nothing", permissions="ask")
+    page.goto(f"{stage.url}/#/s/{session}")
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.fill("/ask touch never.txt")
+    prompt.press("Enter")
+    card = page.get_by_role("article", name="Question: wants to run a command: touch never.txt")
+    card.get_by_label("Message to the agent").fill("not today")
+    card.get_by_role("button", name="Deny").click()
+    expect(card).to_contain_text("Denied by local")
+    expect(page.get_by_role("log")).to_contain_text("refused")
+    assert not (stage.data / "sessions" / session / "work" / "never.txt").exists()
+
+
+def test_who_answers_elsewhere_is_noticed(page: Page, stage: Stage) -> None:
+    session = stage.session("Ask everybody", permissions="ask")
+    stage.turn(session, "/ask echo hello", wait=False)
+    card = page.get_by_role("article", name="Question: wants to run a command: echo hello")
+    expect(card).to_be_visible()
+    (asked,) = stage.call("GET", "/permissions")["permissions"]
+    path = f"/permissions/{asked['permission_id']}"
+    stage.call("POST", path, json={"decision": "allow"})
+    expect(card).to_contain_text("Answered elsewhere")
+    expect(card).to_have_count(0)
+
+
+def test_a_restart_of_the_server_is_survived(page: Page, stage: Stage) -> None:
+    session = stage.session("Outlive it")
+    stage.turn(session, "/remember blue")
+    page.goto(f"{stage.url}/#/s/{session}")
+    log = page.get_by_role("log", name="Conversation")
+    expect(log).to_contain_text("remembered blue")
+    stage.stop()
+    expect(page.get_by_role("status").filter(has_text="No connection")).to_be_visible()
+    stage.start()
+    expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+    stage.turn(session, "/recall")
+    expect(log.get_by_text("blue", exact=True)).to_be_visible()
+    expect(log.get_by_text("remembered blue")).to_have_count(1)
+    other = stage.session("Born later")
+    expect(page.locator(f".row[data-key='{other}']")).to_be_visible()
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.fill("/echo still here")
+    prompt.press("Enter")
+    expect(log.get_by_text("still here", exact=True)).to_be_visible()
+
+
+def test_a_token_without_rights_sees_nothing(browser: Browser, stage: Stage) -> None:
+    stage.session("Secret business")
+    with opened(browser) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.removeprefix(stage.url)))
+        log_in(page, stage, stage.app("counter", "metrics"))
+        expect(page.get_by_role("heading", name="This token shows no sessions")).to_be_visible()
+        expect(page.get_by_role("link", name="Server")).to_be_visible()
+        for name in ("Sessions", "Usage", "Ledger", "Apps"):
+            expect(page.get_by_role("link", name=name, exact=True)).to_have_count(0)
+        page.goto(f"{stage.url}/#/access")
+        expect(page.get_by_role("heading", name="This token shows no sessions")).to_be_visible()
+        assert not [path for path in asked if path.startswith(("/sessions", "/monitor", "/admin"))]
+        page.goto(f"{stage.url}/#/server")
+        expect(page.get_by_text("Agents at work at once.")).to_be_visible()
+
+
+def test_a_token_shows_its_own_sessions_only(browser: Browser, stage: Stage) -> None:
+    stage.session("Of somebody else")
+    token = stage.app("shop", "run")
+    body = {"agent": "demo", "meta": {"title": "Of the shop"}}
+    stage.call("POST", "/sessions", token, json=body)
+    with opened(browser) as page:
+        log_in(page, stage, token)
+        expect(page.locator(".row")).to_have_count(1)
+        expect(page.locator(".row")).to_contain_text("Of the shop")
+        expect(page.get_by_role("link", name="Apps", exact=True)).to_have_count(0)
+
+
+def test_a_token_that_is_revoked_is_out_at_once(browser: Browser, stage: Stage) -> None:
+    token = stage.app("gone-soon", "run")
+    with opened(browser) as page:
+        log_in(page, stage, token)
+        expect(page.get_by_text("No sessions yet.")).to_be_visible()
+        stage.call("DELETE", "/admin/tokens/gone-soon", stage.token("admin-token"))
+        expect(page.get_by_text("You are not logged in any more.")).to_be_visible()
+
+
+def test_the_admin_makes_and_revokes_apps(page: Page, stage: Stage) -> None:
+    page.goto(f"{stage.url}/#/access")
+    page.get_by_role("button", name="New app").click()
+    dialog = page.get_by_role("dialog", name="New app")
+    dialog.get_by_label("Name").fill("helper")
+    dialog.get_by_label("monitor").check()
+    dialog.get_by_role("button", name="Make its token").click()
+    token = page.locator(".token").text_content()
+    assert token is not None
+    assert stage.call("GET", "/sessions", token)["count"] == 0
+    line = page.get_by_role("row").filter(has_text="helper")
+    expect(line).to_contain_text("runmonitor")
+    line.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(line).to_have_count(0)
+    page.goto(f"{stage.url}/#/ledger")
+    page.get_by_role("button", name="Audit").click()
+    expect(page.get_by_role("row").filter(has_text="app.revoke").first).to_contain_text("helper")
+
+
+def test_usage_and_ledger_tell_what_was_done(page: Page, stage: Stage) -> None:
+    session = stage.session("Cost something")
+    stage.turn(session, "/usage")
+    page.goto(f"{stage.url}/#/usage")
+    expect(page.locator(".tile", has_text="Cost")).to_contain_text("$0.25")
+    chart = page.get_by_role("application")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"^Cost in the last 7 days: \$"))
+    chart.press("End")
+    expect(page.locator(".readout")).to_contain_text("$0.25")
+    page.get_by_role("button", name="Runs and turns").click()
+    expect(chart).to_have_attribute("aria-label", re.compile(r"^Runs and turns"))
+    page.goto(f"{stage.url}/#/ledger")
+    mine = page.get_by_role("row").filter(has_text=session[-6:])
+    expect(mine).to_contain_text("done")
+    page.get_by_label("State").select_option("failed")
+    expect(mine).to_have_count(0)
+
+
+def test_the_keyboard_is_enough(page: Page, stage: Stage) -> None:
+    session = stage.session("By keys alone", permissions="ask")
+    stage.turn(session, "/ask touch keys.txt", wait=False)
+    expect(page.locator(".row", has_text="By keys alone")).to_contain_text("Asks for permission")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("by keys")
+    expect(page.locator(".row")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="By keys alone")).to_be_focused()
+    page.keyboard.press("g")
+    expect(page.locator(".approval:not([data-settled])")).to_be_focused()
+    page.keyboard.press("a")
+    eventually((stage.data / "sessions" / session / "work" / "keys.txt").exists)
+    page.keyboard.press("Escape")
+    assert page.url.endswith("#/")
+    page.keyboard.press("n")
+    expect(page.get_by_label("First prompt")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_no_fault(
+    browser: Browser, stage: Stage, size: tuple[int, int], scheme: str
+) -> None:
+    asking = stage.session("Ask for axe", permissions="ask")
+    stage.turn(asking, "/think hm\n/plan")
+    stage.turn(asking, "/write a.txt one", wait=False)
+    talked = stage.session("Said for axe", permissions="allow-all")
+    for prompt in ("/think hm", "/plan", "/tool x", "/write a.txt one", "/fail oh"):
+        body = {"prompt": prompt, "wait": False}
+        stage.call("POST", f"/sessions/{talked}/turn", json=body)
+    with opened(browser, size, scheme) as page:
+        page.goto(stage.url)
+        expect(page.get_by_label("A token")).to_be_visible()
+        assert faults_of_access(page) == []
+        page.goto(stage.link())
+        expect(page.locator(".row").first).to_be_attached()
+        for where in (*VIEWS.values(), f"#/s/{talked}", f"#/s/{asking}"):
+            page.goto(f"{stage.url}/{where}")
+            expect(page.locator("#view-title, .summary").first).to_be_attached()
+            page.wait_for_load_state("networkidle") if where == "#/usage" else None
+            assert faults_of_access(page) == [], where
+
+
+def faults_of_access(page: Page) -> list[str]:
+    """The rules that are broken, with where."""
+    page.evaluate(AXE.read_text() + ";0")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['impact']} {one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
