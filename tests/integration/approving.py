@@ -152,7 +152,8 @@ class Desk:
 
     def settled(self, row: Json) -> Json:
         """It, once it waits no more."""
-        return until(lambda: found if (found := self.row(row))["state"] != "pending" else None)
+        found: Json = until(lambda: one if (one := self.row(row))["state"] != "pending" else None)
+        return found
 
     def answer(self, row: Json, peer: Peer | None = None, **answer: Any) -> Json:
         """Answer it; the reply."""

@@ -110,7 +110,8 @@ def test_always_is_what_the_agent_suggested(either: Desk) -> None:
 
 def test_a_mode_that_was_suggested_may_be_switched_to(desk: Desk) -> None:
     edits = {"type": "setMode", "mode": "acceptEdits", "destination": "session"}
-    for answer in ({"scope": "always"}, {"mode": "acceptEdits"}):
+    answers: list[Json] = [{"scope": "always"}, {"mode": "acceptEdits"}]
+    for answer in answers:
         hook, row = desk.ask(tool_name="Edit", permission_suggestions=[edits])
         assert row["modes"] == ["acceptEdits"]
         desk.answer(row, decision="allow", **answer)
@@ -588,7 +589,7 @@ def test_the_session_that_asks_cannot_answer_itself(desk: Desk, programs: dict[F
 
 
 def reply(decision: str, event: str = "PermissionRequest") -> bytes:
-    output = '{"hookSpecificOutput":{"hookEventName":"%s","decision":%s}}' % (event, decision)
+    output = f'{{"hookSpecificOutput":{{"hookEventName":"{event}","decision":{decision}}}}}'
     return b'{"type":"approval_answer","approval_id":"a","output":%s}\n' % output.encode()
 
 

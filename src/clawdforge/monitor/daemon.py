@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 DISCOVERY = "ATMD_DISCOVERY"
 """The variable that turns looking for running agents off."""
+GARBAGE = 10_000
+"""Objects until the collector looks at the newest: what is short-lived here is not in cycles."""
 WANTED_FILES = 65_536
 """Descriptors: one a connection, one a process."""
 
@@ -107,6 +109,7 @@ async def run_daemon(
         log.info("listening", extra={"socket": str(paths.socket), "version": __version__})
         gc.collect()
         gc.freeze()  # what is here now stays: later collections need not look at it
+        gc.set_threshold(GARBAGE, 20, 20)
         if ready is not None:
             ready()
         await stopped.wait()

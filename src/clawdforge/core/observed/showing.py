@@ -139,7 +139,8 @@ def evidence(entry: Entry, now: Moment) -> tuple[Evidence, ...]:
         told.append(_evidence("record", says, entry.record_at, now, against))
     if entry.line_at is not None:
         told.append(_evidence("status_line", "alive", entry.line_at, now))
-    told.sort(key=lambda one: one.age_ms)
+    if len(told) > 1:
+        told.sort(key=_age)
     return tuple(told)
 
 
@@ -150,8 +151,13 @@ def _evidence(
     now: Moment,
     contradicts: bool = False,  # noqa: FBT001, FBT002
 ) -> Evidence:
-    age = max(0, round((now.mono - at.mono) * 1000))
-    return Evidence(signal=signal, says=says, age_ms=age, contradicts=contradicts)
+    age = now.mono - at.mono
+    millis = round(age * 1000) if age > 0 else 0
+    return Evidence(signal=signal, says=says, age_ms=millis, contradicts=contradicts)
+
+
+def _age(one: Evidence) -> int:
+    return one.age_ms
 
 
 def explain(entry: Entry, now: Moment) -> Explanation:

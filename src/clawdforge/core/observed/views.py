@@ -1,5 +1,7 @@
 """A session as those who watch are shown it: the fields of atmd 0.2.2, and ours after them."""
 
+import functools
+
 import msgspec
 
 from clawdforge.core.observed.formats import (
@@ -203,14 +205,12 @@ def with_figures(
     `context_used` and `context_size` are tokens; `age` and `silent` seconds: since it began, and
     since something was heard of it.
     """
-    percentage = min(context_used / context_size * 100.0, 100.0) if context_size else 0.0
+    percentage, context_display = _context(context_used, context_size)
     cost_usd = cost_microusd / MICROS_PER_USD
     return msgspec.structs.replace(
         view,
         context_percentage=percentage,
-        context_display=(
-            f"{percentage:.1f}% ({format_tokens(context_used)}/{format_tokens(context_size)})"
-        ),
+        context_display=context_display,
         context_warning=percentage >= WARNING_PERCENT,
         context_critical=percentage >= CRITICAL_PERCENT,
         cost_display=format_money(cost_usd),
@@ -225,3 +225,9 @@ def with_figures(
         cost_microusd=cost_microusd,
         evidence=evidence,
     )
+
+
+@functools.lru_cache(maxsize=1024)  # of five status lines one tells something new about it
+def _context(used: int, size: int) -> tuple[float, str]:
+    percentage = min(used / size * 100.0, 100.0) if size else 0.0
+    return percentage, f"{percentage:.1f}% ({format_tokens(used)}/{format_tokens(size)})"

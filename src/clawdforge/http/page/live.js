@@ -6,7 +6,8 @@ import { forget, restWhenHidden } from "./hidden.js";
 import { canRun, canWatch } from "./rights.js";
 import { Stream } from "./stream.js";
 
-const ROWS_MS = 20_000; // rows that nobody tells of: sessions that sleep
+const ROWS_MS = 5_000; // of sessions that are new, or sleep, nobody tells
+const ROWS_HIDDEN_MS = 60_000;
 const ROWS_ALONE_MS = 2_500; // without the monitor they are all there is
 const MAX_ROWS = 200;
 const PAUSE_MS = 100;
@@ -134,7 +135,8 @@ async function readRows() {
     if (error.status === 401 || error.status === 403) return;
     if (!canWatch()) setConnection("waiting");
   }
-  timer = setTimeout(readRows, canWatch() && views.size ? ROWS_MS : ROWS_ALONE_MS);
+  const pause = canWatch() && views.size ? ROWS_MS : ROWS_ALONE_MS;
+  timer = setTimeout(readRows, document.hidden ? ROWS_HIDDEN_MS : pause);
 }
 
 /** Take over a row that somebody else was given. */

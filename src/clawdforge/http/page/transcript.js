@@ -42,7 +42,8 @@ export class Transcript {
   }
 
   section(number) {
-    let turn = this.turns.get(number);
+    // What belongs to no turn stands between those that it happened between.
+    let turn = number ? this.turns.get(number) : this.last?.number === 0 && this.last;
     if (!turn) {
       turn = { number, tools: new Map(), texts: [], current: null, plan: null };
       turn.prompt = el("div", { class: "prompt" });
@@ -50,13 +51,14 @@ export class Transcript {
       turn.foot = el("p", { class: "turn-foot" });
       turn.node = el(
         "section",
-        { class: "turn", "aria-label": number ? `Turn ${number}` : "Before the first turn" },
+        { class: "turn", "aria-label": number ? `Turn ${number}` : "Between turns" },
         number > 0 && el("h3", { class: "unseen" }, `Turn ${number}`),
         number > 0 && turn.prompt,
         turn.body,
         turn.foot,
       );
       this.turns.set(number, turn);
+      this.last = turn;
       this.node.append(turn.node);
     }
     return turn;
