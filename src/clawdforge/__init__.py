@@ -6,10 +6,12 @@ use, so that `import clawdforge` costs nothing.
 
 from typing import TYPE_CHECKING, Any
 
+from clawdforge.version import VERSION
+
 if TYPE_CHECKING:
     from clawdforge.client import AsyncClient, Client
 
-__version__ = "0.3.0"
+__version__ = VERSION
 __all__ = ["AsyncClient", "Client", "__version__"]
 
 

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from clawdforge import __version__
 from clawdforge.core.observed.registry import Registry
 from clawdforge.core.observed.signals import Found
 from clawdforge.monitor.approval_log import ApprovalLog
@@ -25,6 +24,7 @@ from clawdforge.monitor.sources.git import GitPlaces
 from clawdforge.monitor.sources.liveness import Liveness
 from clawdforge.monitor.spool import Spool
 from clawdforge.tasks import TaskOwner
+from clawdforge.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ async def open_monitor(
         async def look() -> list[Found]:
             return [] if environ.get(DISCOVERY) == "off" else await discover(environ)
 
-        facts = {"version": __version__, "socket": str(paths.socket), "embedded_in": embedded_in}
+        facts = {"version": VERSION, "socket": str(paths.socket), "embedded_in": embedded_in}
         door = await stack.enter_async_context(Door(monitor, discover=look, facts=facts))
         await door.listen(listener)
         await stack.enter_async_context(
@@ -106,7 +106,7 @@ async def run_daemon(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stopped.set)
     async with open_monitor(paths, environ):
-        log.info("listening", extra={"socket": str(paths.socket), "version": __version__})
+        log.info("listening", extra={"socket": str(paths.socket), "version": VERSION})
         gc.collect()
         gc.freeze()  # what is here now stays: later collections need not look at it
         gc.set_threshold(GARBAGE, 20, 20)

@@ -205,17 +205,25 @@ class Dashboard(App[None], inherit_bindings=False):
 
     # Input
 
-    def on_key(self, event: events.Key) -> None:
-        """A key that nothing else has taken."""
-        if len(self.screen_stack) > 1 or self.prompt.is_open:
-            return
-        event.stop()
-        event.prevent_default()
-        if event.key == "escape" and self._reader.reset():
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys here and now, one after another, before any widget has them.
+
+        By way of the widgets a key is handled later than the next one is sent on: what is typed
+        quickly would not yet go to the line that the key before has opened.
+        """
+        is_ours = isinstance(event, events.Key) and not event.is_forwarded
+        if is_ours and len(self.screen_stack) == 1 and not self.prompt.is_open:
+            assert isinstance(event, events.Key)
+            self._take_key(event.key)
+        else:
+            await super().on_event(event)
+
+    def _take_key(self, key: str) -> None:
+        if key == "escape" and self._reader.reset():
             self.draw_foot()
             return
         self._said = ((), 0.0)
-        pressed = self._reader.feed(event.key)
+        pressed = self._reader.feed(key)
         if pressed is None:
             self.draw_foot()
         else:

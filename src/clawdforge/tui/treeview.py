@@ -14,7 +14,7 @@ MARGIN = 2
 """So many rows stay in sight above and below the cursor."""
 
 
-class TreeView(Lines, can_focus=True, inherit_bindings=False):
+class TreeView(Lines, inherit_bindings=False):
     """The rows of a board."""
 
     class Picked(Message):

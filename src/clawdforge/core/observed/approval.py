@@ -231,12 +231,14 @@ def _option(option_id: str, name: str, kind: str | None) -> dict[str, Any]:
 def _title(tool: str, args: Mapping[str, Any]) -> str | None:
     if tool == QUESTION:
         return one_line(" ".join(questions_in(args)), 300) or None
+    if tool == PLAN:
+        return "leave plan mode and carry the plan out (its terminal shows the plan)"
     found = next(iter(_texts(args.get(name) for name in ("description", *_PATHS))), None)
     return None if found is None else one_line(found, 300)
 
 
 def _gist(tool: str, table: Mapping[str, Any], args: Any) -> str:
-    return (tool == QUESTION and _title(tool, table)) or in_short(args, 300)
+    return (tool in {QUESTION, PLAN} and _title(tool, table)) or in_short(args, 300)
 
 
 def _texts(values: Iterable[Any]) -> list[str]:

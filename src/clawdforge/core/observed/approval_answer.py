@@ -16,6 +16,7 @@ from clawdforge.core.observed.approval import (
     Described,
     questions_in,
 )
+from clawdforge.core.observed.mind import INPUT_TOOLS
 from clawdforge.errors import InputError
 
 MAX_MESSAGE_CHARS: Final = 4000
@@ -72,7 +73,8 @@ def decide(request: ApprovalRequest, described: Described, answer: ApprovalAnswe
     decision: dict[str, Any] = {"behavior": "allow"}
     if request.tool_name == QUESTION:
         decision["updatedInput"] = _answered(request, answer)
-    if request.tool_name == PLAN:
+    elif request.tool_name in INPUT_TOOLS:
+        # Claude Code takes a yes to these only with an input (seen with 2.1.329).
         decision["updatedInput"] = request.args
     updates = request.lasting if answer.scope == "always" else []
     if answer.mode is not None:
@@ -135,7 +137,7 @@ def _check_allowed(request: ApprovalRequest, described: Described, answer: Appro
         raise _refused("message: goes with a no only", "message_not_taken")
     if answer.interrupt:
         raise _refused("interrupt: goes with a no only", "interrupt_not_taken")
-    if not request.is_shown:
+    if not request.is_shown or (request.cut and request.tool_name in INPUT_TOOLS):
         msg = "it is too long to be shown here, so it can be allowed in its terminal only"
         raise _refused(msg, "not_shown")
     if answer.scope == "always" and not described.always:
@@ -158,9 +160,8 @@ def _check_allowed(request: ApprovalRequest, described: Described, answer: Appro
 def _answered(request: ApprovalRequest, answer: ApprovalAnswer) -> dict[str, Any]:
     """The input of a question, with all of its answers."""
     asked = request.args
-    if request.cut or not isinstance(asked, dict):
-        msg = "the question is too long to be answered here; answer it in its terminal"
-        raise _refused(msg, "not_shown")
+    if not isinstance(asked, dict):
+        raise _refused("answers: nothing was asked", "answers_missing")
     answers = answer.answers
     if answer.args is not None:
         others = {key: value for key, value in answer.args.items() if key != "answers"}
