@@ -11,4 +11,6 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     exit 0
 fi
 apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
-    apt-get -qq install -y --no-install-recommends $missing >/dev/null
+    apt-get -qq install -y --no-install-recommends $missing >/dev/null 2>&1 ||
+    echo "could not be installed, tests that need them are skipped:$missing" >&2
+exit 0
