@@ -158,9 +158,9 @@ def _in_state(place: Place, session_id: str, state: str) -> Json | None:
 def test_the_hooks_of_a_driven_agent_meet_its_entry(place: Place) -> None:
     session_id = place.session()
     place.turn(session_id, "hello")
-    view = until(lambda: place.views().get(session_id))
+    known = until(lambda: place.views().get(session_id, {}).get("agent_session_id"))
     peer = place.peer()
-    hook = {"session_id": view["agent_session_id"], "pid": os.getpid(), "tool_name": "Bash"}
+    hook = {"session_id": known, "pid": os.getpid(), "tool_name": "Bash"}
     peer.send("hook_event", data={**hook, "hook_event_name": "PreToolUse"})
     assert peer.silent()
     assert set(peer.sessions()) == {session_id}
