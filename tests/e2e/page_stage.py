@@ -15,8 +15,11 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from approving import Hook, asked, built
 from atm_client import Peer
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from clawdforge.monitor.hooks.building import Form
 
 PATIENCE_SECS = 20.0
 PATIENCE_MS = PATIENCE_SECS * 1000
@@ -155,6 +158,19 @@ class Stage:
             yield hooks
         finally:
             peer.close()
+
+    @contextmanager
+    def asks(self, **more: Any) -> Iterator[Hook]:
+        """The hook of a Claude Code in a terminal that asks for permission, and waits."""
+        agent = subprocess.Popen(["sleep", "600"])
+        program = built(self.folder, Form.PYTHON)
+        hook = Hook(program, {**self.environ, "CLAUDE_PID": str(agent.pid)}, asked(**more))
+        try:
+            yield hook
+        finally:
+            hook.close()
+            agent.kill()
+            agent.wait()
 
 
 @dataclass

@@ -203,6 +203,53 @@ def test_who_answers_elsewhere_is_noticed(page: Page, stage: Stage) -> None:
     expect(card).to_have_count(0)
 
 
+def test_a_session_in_a_terminal_is_answered(page: Page, stage: Stage) -> None:
+    card = page.get_by_role("article", name="Question: wants to run a command: touch /tmp/x")
+    with stage.asks() as hook:
+        expect(card).to_contain_text("touch /tmp/x")
+        expect(card).to_contain_text("“Always” means: Bash(touch:*) is allowed, in this project")
+        expect(page.locator(".row", has_text="Bash: touch /tmp/x")).to_be_visible()
+        saved(page, "terminal")
+        card.get_by_role("button", name="Allow once").click()
+        assert hook.decision() == {"behavior": "allow"}
+        expect(card).to_contain_text("Allowed")
+    expect(card).to_have_count(0)
+    with stage.asks() as hook:
+        page.locator(".row", has_text="Bash: touch /tmp/x").get_by_role("link").click()
+        card.get_by_label("Message to the agent").fill("not there")
+        card.get_by_role("button", name="Deny").click()
+        assert hook.decision() == {"behavior": "deny", "message": "not there"}
+
+
+def test_an_answer_in_the_terminal_withdraws_the_question(page: Page, stage: Stage) -> None:
+    card = page.get_by_role("article", name="Question: wants to run a command: touch /tmp/x")
+    with stage.asks() as hook:
+        expect(card.get_by_role("button", name="Allow once")).to_be_visible()
+        hook.signal()
+        expect(card).to_contain_text("Answered in the terminal", timeout=3000)
+        expect(card.get_by_role("button")).to_have_count(0)
+
+
+def test_a_question_of_a_terminal_is_answered_with_words(page: Page, stage: Stage) -> None:
+    questions = [{"question": "Which?", "options": [{"label": "Red"}, {"label": "Blue"}]}]
+    payload = {"tool_name": "AskUserQuestion", "tool_input": {"questions": questions}}
+    with stage.asks(**payload, permission_suggestions=None) as hook:
+        card = page.get_by_role("article", name="Question: asks you something")
+        card.get_by_label("Blue").check()
+        card.get_by_role("button", name="Answer").click()
+        told = hook.decision()
+        assert told["behavior"] == "allow"
+        assert told["updatedInput"]["answers"] == {"Which?": "Blue"}
+
+
+def test_who_may_only_look_gets_no_buttons(browser: Browser, stage: Stage) -> None:
+    with opened(browser) as page, stage.asks():
+        log_in(page, stage, stage.app("looker", "monitor"))
+        card = page.get_by_role("article", name=re.compile("touch /tmp/x"))
+        expect(card).to_contain_text("log in with a token that has the scope approve")
+        expect(card.get_by_role("button")).to_have_count(0)
+
+
 def test_a_restart_of_the_server_is_survived(page: Page, stage: Stage) -> None:
     session = stage.session("Outlive it")
     stage.turn(session, "/remember blue")

@@ -5,7 +5,7 @@ import { asksWords, choices } from "./choices.js";
 import { button, el, replace, setText } from "./dom.js";
 import { span } from "./format.js";
 import { one } from "./live.js";
-import { answer, isByHand } from "./questions.js";
+import { answer, isByHand, outcomeOf } from "./questions.js";
 import { canApprove } from "./rights.js";
 import { doing, gist } from "./tools.js";
 
@@ -15,7 +15,7 @@ const RESULTS = {
   expired: "Nobody answered in time",
   withdrawn: "Taken back by the agent",
 };
-const REASONS = { terminal: "Answered in the terminal", ended: "The session has ended" };
+const REASONS = { terminal: "Answered in the terminal", hidden: "Asked in the terminal", ended: "The session has ended" };
 const VERBS = {
   execute: "wants to run a command",
   edit: "wants to change a file",
@@ -63,6 +63,7 @@ export class Approval {
         this.clock,
       ),
       this.words ? null : el("div", { class: "what" }, doing({ ...question, diffs })),
+      question.tool === "ExitPlanMode" && !question.args?.plan && el("p", { class: "note" }, "The plan itself stands in its terminal."),
       question.cut && el("p", { class: "cut" }, question.args === null ? "What it would do is too long to be shown here. Look into its terminal." : "This is not all of it: the rest is too long to be shown here."),
       this.mayAnswer ? this.answers() : el("p", { class: "note" }, isByHand(question) ? "Answer it in its terminal, or log in with a token that has the scope approve." : null),
       this.problem,
@@ -132,7 +133,7 @@ export class Approval {
       this.settle({ state: told.state, scope: told.answer?.scope, by: told.answered_by });
       say(RESULTS[told.state] || "Answered");
     } catch (error) {
-      if (error.code === "already_answered") this.settle({ state: "elsewhere" });
+      if (error.code === "already_answered") this.settle(await outcomeOf(this.question));
       else setText(this.problem, error.message);
       this.enable(true);
     } finally {
@@ -143,6 +144,14 @@ export class Approval {
 
   enable(enabled) {
     for (const control of this.node.querySelectorAll("button, input")) control.disabled = !enabled;
+  }
+
+  /** It waits no more, and it was not us. */
+  async settleElsewhere() {
+    if (this.settled || this.sending || this.asking) return;
+    this.asking = true;
+    this.enable(false);
+    this.settle(await outcomeOf(this.question));
   }
 
   /** It has its answer: only that is left to be said. */

@@ -31,7 +31,7 @@ export class Inbox {
     const there = new Set(questions.map((question) => question.permission_id));
     for (const [id, approval] of this.shown) {
       if (there.has(id) || approval.sending) continue;
-      if (!approval.settled) approval.settle({ state: "elsewhere" });
+      approval.settleElsewhere();
       this.fade(id, approval);
     }
     for (const question of questions) {

@@ -108,6 +108,14 @@ function grouped(questions) {
   return groups;
 }
 
+/** What became of one that waits no more: as `Approval.settle` takes it. */
+export async function outcomeOf(question) {
+  const path = isByHand(question) ? "/monitor/approvals" : "/permissions";
+  const row = await get(`${path}/${question.permission_id}`).catch(() => null);
+  if (!row || row.state === "pending") return { state: "elsewhere" };
+  return { state: row.state, by: row.answered_by, scope: row.answer?.scope, reason: row.reason };
+}
+
 /** Answer one. Whoever comes first wins; the rest is told by an ApiError. */
 export async function answer(question, body) {
   const path = isByHand(question) ? "/monitor/approvals" : "/permissions";

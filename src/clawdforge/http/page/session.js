@@ -94,7 +94,7 @@ export class SessionView {
     const questions = waitingIn(this.id).filter(isByHand);
     for (const [id, approval] of this.asked) {
       const isThere = questions.some((question) => question.permission_id === id);
-      if (!isThere && !approval.sending) approval.settle({ state: "elsewhere" });
+      if (!isThere) approval.settleElsewhere();
     }
     for (const question of questions) {
       if (this.asked.has(question.permission_id)) continue;
