@@ -77,7 +77,7 @@ def status_line(
     told = form % {
         "id": uuid.UUID(int=random.Random(number).getrandbits(128), version=4),
         "cost": 0.01148 + 0.0137 * turn,
-        "tokens": 16_000 + 731 * (turn // 5),  # recorded: 5 of 27 lines tell something new of it
+        "tokens": 16_000 + number + 731 * (turn // 5),  # 5 of 27 recorded lines tell of new ones
         "pid": FIRST_PID + number if pid is None else pid,
         "number": number,
         "stamp": stamp,

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from added import of_claude, of_demo
+from busy import of_busy_sessions
 from events import of_events
 from idle import idle
+from monitor import monitor
+from monitor_table import show as show_monitor
 from places import Figures
 from routes import routes
-from sessions import of_busy_sessions, of_open_sessions
+from sessions import of_open_sessions
 from table import show
 from turn import of_turns
 
@@ -32,11 +35,14 @@ def main() -> None:
         "claude": lambda folder: of_claude(folder, 6 if quick else 40),
         "demo": lambda folder: of_demo(folder, 30 if quick else 300),
         "routes": lambda folder: routes(folder, rounds=1 if quick else 3, secs=1 if quick else 1.5),
-        "turns": lambda folder: of_turns(folder, 20 if quick else 150, 2 if quick else 15),
+        "turns": lambda folder: of_turns(folder, 20 if quick else 100, 2 if quick else 10),
         "open sessions": lambda folder: of_open_sessions(folder, 1000 if quick else 10_000),
-        "busy sessions": lambda folder: of_busy_sessions(folder, 30 if quick else 200),
-        "events": lambda folder: of_events(folder, 1 if quick else 3),
+        "busy sessions": lambda folder: of_busy_sessions(
+            folder, 30 if quick else 200, rounds=1 if quick else 2
+        ),
+        "events": lambda folder: of_events(folder, rounds=1 if quick else 3, secs=1.0),
         "idle": lambda folder: idle(folder, 2 if quick else 7),
+        "monitor": lambda folder: monitor(folder, quick),
     }
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as root:
@@ -51,6 +57,7 @@ def main() -> None:
         print(json.dumps(figures, indent=2))
     else:
         show(figures)
+        show_monitor(figures["monitor"])
 
 
 if __name__ == "__main__":

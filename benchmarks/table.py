@@ -30,41 +30,66 @@ def _added(title: str, row: Figures) -> None:
 
 
 def _turns(figures: Figures) -> None:
-    print(f"\na warm turn, {figures['rounds']} rounds ({figures['acpx_rounds']} with acpx)")
+    print(
+        f"\na warm turn, {figures['rounds']} rounds ({figures['acpx_rounds']} beside acpx); "
+        f"{_noise(figures)}"
+    )
     for name, way in figures["ways"].items():
-        print(f"  {name:42} median {way['median_ms']:7.1f} ms   p99 {way['p99_ms']:7.1f} ms")
+        print(f"  {name:48} median {way['median_ms']:7.1f} ms   p99 {way['p99_ms']:7.1f} ms")
     added = ", ".join(f"{agent} {ms:+.1f} ms" for agent, ms in figures["added_ms"].items())
-    print(f"  added by HTTP and the ledger (aim: 5 ms): {added}")
-    print(f"  {figures['times_less_than_acpx']:.1f} times less than acpx (aim: 10)")
+    print(f"  added by HTTP and the ledger, median of pairs (aim: 5 ms): {added}")
+    less = figures["times_less_than_acpx"]
+    print(
+        "  times less than a turn through acpx (aim: 10): "
+        + ", ".join(f"{agent} {times:.0f}" for agent, times in less.items())
+    )
 
 
 def _open(figures: Figures) -> None:
-    print(f"\n{figures['count']:,} open sessions without an agent")
+    print(f"\n{figures['count']:,} open sessions without an agent; {_noise(figures)}")
     print(
-        f"  RSS {figures['rss_full_mib']:.0f} MiB, empty {figures['rss_empty_mib']:.0f} MiB: "
-        f"{figures['kib_each']:.2f} KiB each; made {figures['made_per_second']:.0f}/s"
+        f"  RSS {figures['rss_full_mib']:.0f} MiB, with a hundred {figures['rss_empty_mib']:.0f} "
+        f"MiB: {figures['kib_each']:.2f} KiB each   made {figures['made_per_second']:.0f}/s"
     )
     print(
-        f"  a page of 50: first {figures['first_page_ms']:.1f} ms, last "
-        f"{figures['deep_page_ms']:.1f} ms; to wake one {figures['wake_ms']:.1f} ms, "
+        f"  a page of 50: of a hundred {figures['page_of_few_ms']:.1f} ms, of all the first "
+        f"{figures['first_page_ms']:.1f} ms, the last {figures['deep_page_ms']:.1f} ms   "
+        f"ratio {figures['deep_page_ms'] / figures['page_of_few_ms']:.2f}"
+    )
+    print(
+        f"  a turn that wakes one {figures['wake_ms']:.1f} ms, its driver called directly "
+        f"{figures['start_of_driver_ms']:.1f} ms   "
+        f"ratio {figures['wake_ms'] / figures['start_of_driver_ms']:.2f}   "
         f"a warm turn {figures['warm_turn_ms']:.1f} ms"
     )
 
 
 def _busy(figures: Figures) -> None:
-    print(f"\n{figures['count']} sessions with a turn at once, each with a reader, 8 agents")
-    for name in ("alone", "beside 1 stalled reader"):
-        row = figures[name]
+    count, agents = figures["count"], figures["agents"]
+    print(f"\n{count} turns at once, {agents} agents, a reader for each; {_noise(figures)}")
+    for name, row in figures["ways"].items():
         print(
-            f"  {name:30} agent's write to reader's read: p50 {row['p50_ms']:.1f} ms, "
-            f"p99 {row['p99_ms']:.1f} ms (aim: 20)   {row['pieces_read']} read, {row['lost']} lost"
+            f"  {name:42} agent's write to reader's read: p50 {row['p50_ms']:5.1f} ms, "
+            f"p99 {row['p99_ms']:6.1f} ms (aim: 20)   {row['pieces']} read, {row['lost']} lost"
         )
 
 
 def _events(figures: Figures) -> None:
-    print(f"\nevents stored and published, {figures['sessions']} sessions (aim: 20,000/s)")
+    print(
+        f"\nevents stored and published, {figures['sessions']} sessions with a follower each "
+        f"(aim: 20,000/s); {_noise(figures)}"
+    )
     for batch in (1, 10):
-        print(f"  {batch:2} an append: {figures[f'per_second_by_{batch}']:,.0f}/s")
+        row = figures[f"by_{batch}"]
+        print(
+            f"  {batch:2} an append: {row['per_second']:7,.0f}/s with {row['cores']:.1f} cores; "
+            f"bare rows, one thread: {row['limit_per_second']:7,.0f}/s   "
+            f"ratio {row['per_second'] / row['limit_per_second']:.2f}"
+        )
+
+
+def _noise(figures: Figures) -> str:
+    return f"load average {figures['load_average']:.1f}"
 
 
 def _routes(figures: Figures) -> None:

@@ -1,6 +1,7 @@
 """What a warm turn costs over HTTP, with the same driver called directly, and through acpx.
 
-All in one run, in turn: each way follows each other equally often.
+All in one run, in turn: each way follows each other equally often. Beside acpx each turn waits a
+moment: what an acpx command leaves behind takes its part of the cores.
 """
 
 import asyncio
@@ -17,13 +18,15 @@ from typing import Any
 
 from clawdforge.testing.model_api import Always, ModelApi, Say
 from direct import conversation, drivers, turn
-from places import Figures, Place, clean_environment, percentile, served
+from places import Figures, Place, claude_program, clean_environment, percentile, served
 
 WARM_UPS = 3
 IDLE_SECS = 2.0
 ROOT = Path(__file__).parent.parent
 PROGRAMS = ROOT / ".agents" / "node_modules" / ".bin"
-DEMO_PROMPT = "/echo hello"
+PROMPTS = {"demo": "/echo hello", "claude": "Hello", "claude-acp": "Hello"}
+REST_SECS = 0.5
+ACPX = "acpx with claude-agent-acp, one command a turn"
 
 Way = Callable[[], Awaitable[float]]
 
@@ -32,7 +35,12 @@ def of_turns(folder: Path, rounds: int, acpx_rounds: int) -> Figures:
     """Medians and p99 of all ways, in milliseconds."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
     with ModelApi([Always(Say("Fine."))]) as api:
-        more = {**api.environment(), "PATH": path, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
+        more = {
+            **api.environment(),
+            "PATH": path,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAWDFORGE_CLAUDE_BIN": claude_program(),
+        }
         config = folder / "config.toml"
         config.write_text(
             f'[agents.acpx]\ndriver = "acpx"\ncommand = {json.dumps([str(PROGRAMS / "acpx")])}\n'
@@ -59,30 +67,27 @@ async def _measured(
             stack.callback(session.close)
             return lambda: asyncio.to_thread(session.turn, prompt)
 
-        short = {
-            "demo, driver": await direct("demo", DEMO_PROMPT),
-            "demo, HTTP": over_http("demo", DEMO_PROMPT),
-            "claude-acp, driver": await direct("claude-acp", "Hello"),
-            "claude-acp, HTTP": over_http("claude-acp", "Hello"),
-        }
-        times = await _times(short, rounds)
-        acpx = {
-            "acpx": await direct("acpx", "Hello"),
-            "claude-acp beside it, HTTP": short["claude-acp, HTTP"],
-        }
-        times |= await _times(acpx, acpx_rounds)
+        short: dict[str, Way] = {}
+        for agent, prompt in PROMPTS.items():
+            short[f"{agent}, driver"] = await direct(agent, prompt)
+            short[f"{agent}, HTTP"] = over_http(agent, prompt)
+        times = await _times(short, rounds, rest_secs=0)
+        rested = {f"{agent} beside acpx, HTTP": short[f"{agent}, HTTP"] for agent in PROMPTS}
+        acpx = {ACPX: await direct("acpx", "Hello"), **rested}
+        times |= await _times(acpx, acpx_rounds, rest_secs=REST_SECS)
+    medians = {name: statistics.median(taken) for name, taken in times.items()}
     return {
         "rounds": rounds,
         "acpx_rounds": acpx_rounds,
+        "load_average": os.getloadavg()[0],
         "ways": {
-            name: {"median_ms": statistics.median(taken), "p99_ms": percentile(taken, 99)}
+            name: {"median_ms": medians[name], "p99_ms": percentile(taken, 99)}
             for name, taken in times.items()
         },
-        "added_ms": {
-            agent: statistics.median(_added(times, agent)) for agent in ("demo", "claude-acp")
+        "added_ms": {agent: statistics.median(_added(times, agent)) for agent in PROMPTS},
+        "times_less_than_acpx": {
+            agent: medians[ACPX] / medians[f"{agent} beside acpx, HTTP"] for agent in PROMPTS
         },
-        "times_less_than_acpx": statistics.median(times["acpx"])
-        / statistics.median(times["claude-acp beside it, HTTP"]),
     }
 
 
@@ -91,11 +96,12 @@ def _added(times: dict[str, list[float]], agent: str) -> list[float]:
     return [ours - same for ours, same in pairs]
 
 
-async def _times(ways: dict[str, Way], rounds: int) -> dict[str, list[float]]:
+async def _times(ways: dict[str, Way], rounds: int, rest_secs: float) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + WARM_UPS):
         order: Sequence[str] = list(ways) if number % 2 else list(reversed(ways))
         for name in order:
+            await asyncio.sleep(rest_secs)
             took = await ways[name]()
             if number >= WARM_UPS:
                 times[name].append(took)

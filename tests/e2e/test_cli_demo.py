@@ -61,7 +61,7 @@ def test_demo_without_claude(environ: dict[str, str]) -> None:
         'session.turn("/remember blue")',
         "answer  blue",
         "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20\n",
-        " events, numbered",
+        "22 events, numbered",
         "asks    Bash: touch hello.txt",
         "yes, this once",
         "tool    completed",

@@ -70,10 +70,6 @@ def page(browser: Browser, stage: Stage) -> Iterator[Page]:
         yield page
 
 
-def row(page: Page, title: str) -> "object":
-    return page.locator(".row", has_text=title)
-
-
 def log_in(page: Page, stage: Stage, token: str) -> None:
     page.goto(stage.url)
     page.get_by_label("A token").fill(token)
@@ -269,6 +265,93 @@ def test_a_restart_of_the_server_is_survived(page: Page, stage: Stage) -> None:
     prompt.fill("/echo still here")
     prompt.press("Enter")
     expect(log.get_by_text("still here", exact=True)).to_be_visible()
+
+
+def test_a_closed_session_is_opened_again(page: Page, stage: Stage) -> None:
+    session = stage.session("Come back")
+    stage.turn(session, "/remember plum")
+    stage.call("DELETE", f"/sessions/{session}")
+    page.goto(f"{stage.url}/#/s/{session}")
+    log = page.get_by_role("log", name="Conversation")
+    expect(log).to_contain_text("remembered plum")
+    expect(page.get_by_label("Prompt", exact=True)).to_be_hidden()
+    page.get_by_role("button", name="Open again").click()
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.fill("/recall")
+    prompt.press("Enter")
+    expect(log.get_by_text("plum", exact=True)).to_be_visible()
+
+
+def test_a_session_can_be_changed_forked_and_closed(page: Page, stage: Stage) -> None:
+    session = stage.session("Many ways")
+    stage.turn(session, "/remember fig")
+    page.goto(f"{stage.url}/#/s/{session}")
+    more = page.locator("summary[aria-label=More]")
+    more.click()
+    page.get_by_label("What it may do").select_option("deny")
+    page.get_by_role("button", name="Save").click()
+    eventually(
+        lambda: stage.call("GET", f"/sessions/{session}")["options"]["permissions"] == "deny"
+    )
+    more.click()
+    page.get_by_role("button", name="Fork").click()
+    page.wait_for_url(re.compile(rf"#/s/(?!{session})"))
+    copy = page.url.rpartition("/")[2]
+    assert stage.call("GET", f"/sessions/{copy}")["forked_from"] == session
+    more.click()
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(page.get_by_text("This session is closed.")).to_be_visible()
+
+
+def test_the_phone_shows_one_thing_at_a_time(browser: Browser, stage: Stage) -> None:
+    session = stage.session("In the pocket", permissions="ask")
+    stage.turn(session, "/ask touch pocket.txt", wait=False)
+    with opened(browser, PHONE) as page:
+        page.goto(stage.link())
+        page.get_by_role("link", name=re.compile("Answer a question|Answer . questions")).click()
+        card = page.get_by_role("article", name=re.compile("touch pocket.txt"))
+        card.get_by_role("button", name="Allow once").click()
+        eventually((stage.data / "sessions" / session / "work" / "pocket.txt").exists)
+        page.get_by_role("link", name="Back to the list").click()
+        page.locator(".row", has_text="In the pocket").get_by_role("link").click()
+        expect(page.get_by_role("log")).to_contain_text("touched pocket.txt")
+        expect(page.get_by_role("navigation", name="Views")).to_be_hidden()
+        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not wide
+        page.get_by_role("link", name="Back to the list").click()
+        expect(page.get_by_role("navigation", name="Views")).to_be_visible()
+
+
+def test_a_long_conversation_shows_its_end_first(page: Page, stage: Stage) -> None:
+    session = stage.session("Long story")
+    for number in range(3):
+        stage.turn(session, f"/echo chapter {number}\n/stream 40 1")
+    stage.turn(session, "/echo the end")
+    page.goto(f"{stage.url}/#/s/{session}")
+    log = page.get_by_role("log")
+    expect(log.get_by_text("the end", exact=True)).to_be_in_viewport()
+    stage.turn(session, "/flood 200000")
+    expect(log.get_by_role("button", name="Show all 200k characters")).to_be_visible()
+
+
+def test_differences_are_right(page: Page) -> None:
+    wrong = page.evaluate(
+        """async () => {
+            const { difference } = await import("/page/diff.js");
+            const word = () => "abcde"[Math.floor(Math.random() * 5)];
+            const text = (lines) => Array.from({ length: lines }, word).join("\\n");
+            for (let n = 0; n < 400; n += 1) {
+                const [before, after] = [text(n % 23), text((n * 7) % 19)];
+                const lines = difference(before, after);
+                const side = (sign) => lines.filter(([one]) => one !== sign)
+                    .map(([, line]) => line).join("\\n");
+                if (side("+") !== before || side("-") !== after) return [before, after, lines];
+            }
+            const many = difference(text(3000), text(3000));
+            return many.length >= 3000 ? null : many;
+        }"""
+    )
+    assert wrong is None
 
 
 def test_a_token_without_rights_sees_nothing(browser: Browser, stage: Stage) -> None:

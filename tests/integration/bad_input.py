@@ -15,7 +15,7 @@ from sessions_http import App, Mortal, Server, agents_of, eventually, text_of, w
 
 AGENTS = Path(__file__).parent / "bad_agents"
 MB = 1_000_000
-AT_ONCE_SECS = 6.0
+AT_ONCE_SECS = 2.0
 """How long an answer may take while something bad goes on: one is 5 ms, a busy machine takes 50
 times as long, and a message of 60 MB keeps a core busy for half a second."""
 KEPT = "what the bystander knows"

@@ -334,8 +334,9 @@ def test_a_subscriber_gets_all_sessions_and_then_each_change(
     assert first["type"] == "session_list"
     assert known in {one["id"] for one in first["sessions"]}
     other = made_session(peer)
+    # The first may change meanwhile: it takes a moment until git has told of its folder.
     while watcher.read_type("session_updated")["session"]["id"] != other:
-        pass  # of the first one, told late
+        pass
     hook(peer, other, "SessionEnd", reason="other")
     assert watcher.read_type("session_removed")["session_id"] == other
 

@@ -80,6 +80,20 @@ async def test_what_comes_above_does_not_move_what_one_looks_at() -> None:
         assert screen.app.board.cursor - tree.scroll_offset.y == line
 
 
+async def test_the_wheel_scrolls_and_news_do_not_scroll_back() -> None:
+    many = tuple(view(f"s{n:04}", project_root="/src/web") for n in range(200))
+    monitor = FakeMonitor(Everything(many))
+    async with dashboard(monitor, size=(80, 24)) as screen:
+        tree = screen.app.treeview
+        tree.jump_to(100)
+        monitor.say(Updated(view("new", project_root="/src/zoo")))
+        await screen.see("201 sessions")
+        await screen.settle()
+        assert tree.scroll_offset.y == 100
+        await screen.press("j")
+        assert tree.scroll_offset.y == 0
+
+
 async def test_n_hops_between_those_that_need_a_person(monitor: FakeMonitor) -> None:
     async with dashboard(monitor) as screen:
         await screen.press("G", "n")
@@ -357,6 +371,19 @@ async def test_one_talks_to_a_driven_session_and_interrupts_it(monitor: FakeMoni
         await screen.press("i", "enter")  # nothing is said
         await screen.settle()
         assert len(server.done) == 2
+
+
+async def test_what_is_typed_faster_than_it_is_drawn_goes_where_it_belongs(
+    monitor: FakeMonitor,
+) -> None:
+    server = FakeServer()
+    async with dashboard(monitor, server) as screen:
+        await screen.press("j")
+        screen.type_ahead("i/go on; jjj?\r")
+        await screen.until(lambda: server.done and not screen.app.prompt.is_open)
+        screen.type_ahead("2k2jiAgain\r")
+        await screen.until(lambda: len(server.done) == 2)
+        assert [act for act, _ in server.done] == [Send("/go on; jjj?"), Send("Again")]
 
 
 # --- looking ----------------------------------------------------------------------------------

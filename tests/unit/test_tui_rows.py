@@ -15,7 +15,7 @@ from clawdforge.tui.details import group_lines, session_lines, summary_lines
 from clawdforge.tui.keys import SECTIONS, TERMINAL, shown
 from clawdforge.tui.looks import doing, needs_person, silent_secs, state_of
 from clawdforge.tui.rows import Paper, heading, name_of, row_line, title
-from clawdforge.tui.spans import Line, Span, cut, fitted, spread, width_of, wrapped
+from clawdforge.tui.spans import Line, Span, cut, cut_start, fitted, spread, width_of, wrapped
 from clawdforge.tui.times import lasting, moment, since
 from clawdforge.tui.tree import Row, build
 
@@ -278,6 +278,13 @@ WORDS = st.text(alphabet=st.characters(categories=["L", "N", "P", "Zs", "So", "M
 @given(WORDS, st.integers(0, 40))
 def test_a_cut_text_is_never_wider(words: str, cells: int) -> None:
     assert cell_len(cut(words, cells)) <= cells
+
+
+@given(WORDS, st.integers(0, 40))
+def test_of_a_long_path_the_end_is_kept(words: str, cells: int) -> None:
+    short = cut_start(words, cells)
+    assert cell_len(short) <= cells
+    assert short == words or words.endswith(short[1:])
 
 
 @given(st.text(max_size=200), st.integers(4, 40))

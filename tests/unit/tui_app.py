@@ -5,7 +5,9 @@ import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 from tui_world import NOW, FakeMonitor, FakeServer
 
 from clawdforge.tui.app import Dashboard
@@ -56,9 +58,17 @@ class Screen:
         self.app.draw()
 
     async def type(self, text: str) -> None:
-        """Type a text."""
-        names = {" ": "space", "/": "slash", ":": "colon", "!": "exclamation_mark", ",": "comma"}
-        await self._pilot.press(*(names.get(letter, letter) for letter in text))
+        """Type a text into the line that is open."""
+        line = self.app.prompt.query_one(Input)
+        whole = line.value + text
+        self.type_ahead(text)
+        await self.until(lambda: line.value == whole)
+
+    def type_ahead(self, text: str) -> None:
+        """Type all of it at once, before anything of it is looked at; `\\r` is Enter."""
+        for letter in text:
+            key = "enter" if letter == "\r" else letter
+            self.app.post_message(events.Key(key, letter))
 
     async def click(self, **where: Any) -> None:
         """Click somewhere in the tree."""

@@ -50,6 +50,17 @@ def install(
             "Default: 600.",
         ),
     ] = None,
+    subagents: Annotated[
+        int | None,
+        typer.Option(
+            "--subagents",
+            metavar="SECS",
+            min=0,
+            max=86_400,
+            help="So long also what subagents in the background ask. Claude Code shows their "
+            "dialogs only after that. Default: 0, they are shown at once.",
+        ),
+    ] = None,
     headless: Annotated[
         bool | None,
         typer.Option(
@@ -84,8 +95,10 @@ def install(
 
     environ, program = environment(), _program(data_dir)
     wanted = _form(form)
-    asked = approvals_wanted(environ, given=approvals, secs=wait, headless=headless)
-    _check_approvals(asked, wait, headless)
+    asked = approvals_wanted(
+        environ, given=approvals, secs=wait, subagent_secs=subagents, headless=headless
+    )
+    _check_approvals(asked, wait, subagents, headless)
     change = planned(environ, program, asked)
     if dry_run:
         _show(change, as_json=as_json)
@@ -185,22 +198,31 @@ def _approvals_text(approvals: "Approvals | None") -> str:
     if approvals is None:
         return "in their terminals only: clawdforge hooks install --approvals"
     also = ", also of claude -p" if approvals.headless else ""
+    if approvals.subagent_secs:
+        also += f"; of subagents for {approvals.subagent_secs} s"
     return f"from anywhere, for {approvals.secs} s{also}"
 
 
 def _approvals_json(approvals: "Approvals | None") -> dict[str, object] | None:
     if approvals is None:
         return None
-    return {"wait_secs": approvals.secs, "headless": approvals.headless}
+    return {
+        "wait_secs": approvals.secs,
+        "subagent_secs": approvals.subagent_secs,
+        "headless": approvals.headless,
+    }
 
 
 def _check_approvals(
-    approvals: "Approvals | None", wait: int | None, headless: bool | None
+    approvals: "Approvals | None",
+    wait: int | None,
+    subagents: int | None,
+    headless: bool | None,
 ) -> None:
     from clawdforge.errors import InputError
 
-    if approvals is None and (wait is not None or headless):
-        msg = "--wait and --headless say how approvals are asked for, and none are"
+    if approvals is None and (wait is not None or subagents or headless):
+        msg = "--wait, --subagents and --headless say how approvals are asked for, and none are"
         raise InputError(msg, hint="add --approvals")
 
 

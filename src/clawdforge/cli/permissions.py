@@ -1,6 +1,6 @@
 """`clawdforge permissions`, `approve`, `deny`: what agents ask, and the answers."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     invoke_without_command=True,
-    help="See what the agents of your sessions ask, and wait for.",
+    help="See what agents ask, and wait for.",
 )
 PERMISSION = Annotated[
     str,
@@ -21,7 +21,10 @@ PERMISSION = Annotated[
 
 @app.callback()
 def waiting(context: typer.Context, as_json: AS_JSON = False) -> None:
-    """See what the agents of your sessions ask, and wait for. Alone: the list.
+    """See what agents ask, and wait for. Alone: the list.
+
+    Of sessions that the server drives, and of Claude Code in a terminal where that was wanted
+    (`clawdforge hooks install --approvals`).
 
     To answer: `clawdforge approve ID`, `clawdforge deny ID`.
     """
@@ -42,10 +45,10 @@ def list_permissions(
     data_dir: DATA_DIR = None,
 ) -> None:
     """List what agents ask, newest first."""
+    from clawdforge.cli.approvals import Askers
     from clawdforge.cli.screen import print_json, print_table, stderr
 
-    with connected(url, data_dir) as client:
-        found = client.permissions(state="all" if every else "pending", limit=limit)
+    found = Askers(url, data_dir).all(every=every, limit=limit)
     if as_json:
         print_json({"permissions": found})
         return
@@ -63,11 +66,14 @@ def show_permission(
     permission: PERMISSION, as_json: AS_JSON = False, url: URL = None, data_dir: DATA_DIR = None
 ) -> None:
     """Show exactly what an agent wants to do."""
+    from clawdforge.cli.approvals import Askers
     from clawdforge.cli.ids import permission_id
     from clawdforge.cli.screen import print_facts, print_json
 
-    with connected(url, data_dir) as client:
-        info = client.get_permission(permission_id(client, permission))
+    info: PermissionInfo | None = Askers(url, data_dir).approval(permission)
+    if info is None:
+        with connected(url, data_dir) as client:
+            info = client.get_permission(permission_id(client, permission))
     if as_json:
         print_json(info)
     else:
@@ -78,8 +84,24 @@ def approve(
     permission: PERMISSION,
     always: Annotated[
         bool,
-        typer.Option("--always", metavar="", help="Also the like of it, in this session."),
+        typer.Option("--always", metavar="", help="Also the like of it: `show` says what."),
     ] = False,
+    answers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--answer",
+            metavar="TEXT",
+            help="To a question: a text, or the number of an option. Once for each question.",
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            "--mode",
+            metavar="MODE",
+            help="What a session in a terminal goes on with, after a plan: acceptEdits, default.",
+        ),
+    ] = None,
     as_json: AS_JSON = False,
     url: URL = None,
     data_dir: DATA_DIR = None,
@@ -91,13 +113,28 @@ def approve(
       clawdforge approve pm_3f0c
 
       clawdforge approve pm_3f0c --always
+
+      clawdforge approve ap_81bd --answer 2
     """
+    from clawdforge.cli.approvals import Askers, answers_of
     from clawdforge.cli.ids import permission_id
 
+    askers = Askers(url, data_dir)
+    scope: Literal["once", "always"] = "always" if always else "once"
+    approval = askers.approval(permission)
+    if approval is not None:
+        told = answers_of(approval.args, answers) if answers else None
+        answered = askers.answer(approval, allow=True, scope=scope, answers=told, mode=mode)
+        _tell(answered, as_json=as_json)
+        return
+    _only_in_terminals("--mode", given=mode is not None)
     with connected(url, data_dir) as client:
-        info = client.answer_permission(
-            permission_id(client, permission), allow=True, scope="always" if always else "once"
-        )
+        name = permission_id(client, permission)
+        args = None
+        if answers:
+            asked = client.get_permission(name).args
+            args = {**asked, "answers": answers_of(asked, answers)}
+        info = client.answer_permission(name, allow=True, scope=scope, args=args)
     _tell(info, as_json=as_json)
 
 
@@ -107,6 +144,10 @@ def deny(
         str | None,
         typer.Option("--message", "-m", metavar="TEXT", help="Tell the agent why, or what else."),
     ] = None,
+    interrupt: Annotated[
+        bool,
+        typer.Option("--interrupt", metavar="", help="In a terminal: also end the turn."),
+    ] = False,
     as_json: AS_JSON = False,
     url: URL = None,
     data_dir: DATA_DIR = None,
@@ -115,13 +156,29 @@ def deny(
 
     Example: clawdforge deny pm_3f0c --message "Use the staging database."
     """
+    from clawdforge.cli.approvals import Askers
     from clawdforge.cli.ids import permission_id
 
+    askers = Askers(url, data_dir)
+    approval = askers.approval(permission)
+    if approval is not None:
+        answered = askers.answer(approval, allow=False, message=message, interrupt=interrupt)
+        _tell(answered, as_json=as_json)
+        return
+    _only_in_terminals("--interrupt", given=interrupt)
     with connected(url, data_dir) as client:
         info = client.answer_permission(
             permission_id(client, permission), allow=False, message=message
         )
     _tell(info, as_json=as_json)
+
+
+def _only_in_terminals(option: str, *, given: bool) -> None:
+    from clawdforge.errors import InputError
+
+    if given:
+        msg = f"{option} is for sessions in a terminal"
+        raise InputError(msg, hint="`clawdforge sessions cancel SESSION` ends a turn")
 
 
 def _tell(info: "PermissionInfo", *, as_json: bool) -> None:
@@ -155,11 +212,15 @@ def _row(info: "PermissionInfo") -> tuple[str, ...]:
 def _details(info: "PermissionInfo") -> tuple[tuple[str, object], ...]:
     import msgspec
 
+    from clawdforge.cli.approvals import approval_details
     from clawdforge.cli.screen import moment
+    from clawdforge.client.approvals import ApprovalInfo
 
     args = msgspec.json.format(msgspec.json.encode(info.args), indent=2).decode()
     offers = ", ".join(option.name or option.option_id for option in info.options)
     answer = info.answer or {}
+    more = approval_details(info) if isinstance(info, ApprovalInfo) else ()
+    cut = isinstance(info, ApprovalInfo) and info.cut
     return (
         ("permission", info.permission_id),
         ("state", info.state),
@@ -169,8 +230,10 @@ def _details(info: "PermissionInfo") -> tuple[tuple[str, object], ...]:
         ("kind", info.kind),
         ("about", info.title),
         ("files", ", ".join(info.paths)),
+        ("attention", "this is not all of it: look at its terminal" if cut else None),
         ("exactly", args.replace("\n", "\n" + " " * 13)),
         ("it offers", offers),
+        *more,
         ("asked", moment(info.asked_at)),
         ("waits until", moment(info.expires_at) if info.state == "pending" else None),
         ("answered", moment(info.answered_at)),

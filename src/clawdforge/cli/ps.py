@@ -10,7 +10,7 @@ from clawdforge.cli.connection import AS_JSON
 WORDS = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[WORD]...",
+        metavar="WORD",
         help="Only those that fit: parts of any text of theirs, is:needs, is:working, is:idle, "
         "project:, branch:, app:, agent:, model:, pane:, id:; !WORD for those that do not.",
         show_default=False,

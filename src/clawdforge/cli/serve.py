@@ -131,6 +131,9 @@ def welcome(url: str, effective: "Effective", default: str) -> list[str]:
         "For your apps:",
         f"  {me} token create my-app{folder}",
         "",
+        "See it in the browser:",
+        f"  {me} open{folder}",
+        "",
         f"Default agent: {default}",
     ]
     if default == "demo" and not settings.default_agent:

@@ -22,8 +22,9 @@ def top(
         bool, typer.Option("--compact", "-c", metavar="", help="For a narrow sidebar.")
     ] = False,
     only: Annotated[
-        str, typer.Option("--only", metavar="WORDS", help="Show only what fits, as the key f does.")
-    ] = "",
+        str | None,
+        typer.Option("--only", metavar="WORDS", help="Show only what fits, as the key f does."),
+    ] = None,
     theme: Annotated[
         str,
         typer.Option(
@@ -51,7 +52,7 @@ def top(
         raise InputError(msg, hint="`clawdforge ps` and `clawdforge watch` work without one")
     environ = environment()
     plain = ascii_only or "utf" not in (sys.stdout.encoding or "").lower()
-    _run(_palette(theme, environ), compact, only, plain, url, data_dir)
+    _run(_palette(theme, environ), compact, only or "", plain, url, data_dir)
 
 
 def _run(

@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn, Self
 
 import httpx
 
-from clawdforge.client import arguments, calls, session_calls
+from clawdforge.client import approval_calls, arguments, calls, session_calls
 from clawdforge.client.asynchronous_connection import AsyncConnection
 from clawdforge.client.asynchronous_session import AsyncSession
 from clawdforge.client.page import PageLink, page_link
@@ -16,6 +16,7 @@ from clawdforge.client.target import aim
 from clawdforge.client.upload import Source, open_part
 from clawdforge.core.names import Effort, SystemMode
 from clawdforge.wire.forge import AgentInfo, Health, Ready, RunInfo, RunPage, TokenInfo
+from clawdforge.wire.forge_approvals import ApprovalInfo
 from clawdforge.wire.forge_sessions import (
     PermissionInfo,
     Policy,
@@ -199,6 +200,38 @@ class AsyncClient:
                 message=message,
                 option_id=option_id,
                 args=args,
+            )
+        )
+
+    async def approvals(
+        self, *, state: Literal["pending", "all"] = "pending", limit: int | None = None
+    ) -> tuple[ApprovalInfo, ...]:
+        """See `Client.approvals`."""
+        return await self._connection.send(approval_calls.listed(state, limit))
+
+    async def answer_approval(
+        self,
+        approval_id: str,
+        *,
+        allow: bool,
+        scope: Literal["once", "always"] = "once",
+        message: str | None = None,
+        option_id: str | None = None,
+        answers: dict[str, str] | None = None,
+        mode: str | None = None,
+        interrupt: bool = False,
+    ) -> ApprovalInfo:
+        """See `Client.answer_approval`."""
+        return await self._connection.send(
+            approval_calls.answered(
+                approval_id,
+                allow=allow,
+                scope=scope,
+                message=message,
+                option_id=option_id,
+                answers=answers,
+                mode=mode,
+                interrupt=interrupt or None,
             )
         )
 

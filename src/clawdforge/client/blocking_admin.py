@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from clawdforge.client import calls
+from clawdforge.client.approval_calls import ApprovalCalls
 from clawdforge.client.blocking_connection import Connection
 from clawdforge.client.page import PageLink, page_link
 from clawdforge.client.results import AppToken
@@ -11,7 +12,7 @@ from clawdforge.wire.forge import TokenInfo
 from clawdforge.wire.forge_sessions import PolicyMode
 
 
-class AdminCalls:
+class AdminCalls(ApprovalCalls):
     """Calls with the admin token."""
 
     _connection: Connection

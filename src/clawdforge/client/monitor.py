@@ -35,6 +35,7 @@ __all__ = [
     "Everything",
     "Lost",
     "MonitorFeed",
+    "MonitorRefusedError",
     "News",
     "Removed",
     "Updated",
@@ -59,6 +60,10 @@ def monitor_path(environ: Mapping[str, str] | None = None) -> Path:
     """Where the monitor's socket is: `ATM_SOCKET`, else the path that all its clients know."""
     named = (environment() if environ is None else environ).get(SOCKET_VARIABLE)
     return Path(named or atm.DEFAULT_SOCKET)
+
+
+class MonitorRefusedError(ProtocolError):
+    """The monitor does not do what was asked; `code` says why."""
 
 
 class MonitorFeed:
@@ -191,8 +196,9 @@ def _reply(line: bytes) -> atm.Reply:
         msg = f"the monitor refuses us: {reply.reason}"
         raise ProtocolError(msg)
     if isinstance(reply, atm.Error):
-        msg = f"the monitor refuses: {reply.message}"
-        raise ProtocolError(msg)
+        refused = MonitorRefusedError(f"the monitor refuses: {reply.message}")
+        refused.code = reply.code or refused.code
+        raise refused
     return reply
 
 

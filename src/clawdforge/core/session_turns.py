@@ -35,6 +35,7 @@ from clawdforge.core.session_inputs import Timer, TurnRequest
 from clawdforge.core.session_records import SessionPatch, TurnEnd, TurnStart, TurnState
 from clawdforge.core.session_state import Agent, SessionState
 from clawdforge.core.turn import CANNOT_RESUME, SESSION_LOST, OpenTurn, ended_body, fact_of
+from clawdforge.core.usage import added
 
 _FORGOTTEN = "the agent does not know this conversation any more; start a new session"
 _ANEW = "the agent kept nothing of the interrupted first turn; the conversation starts anew"
@@ -251,6 +252,9 @@ class TurnLife:
         detail = {"turn": end.turn, "state": end.state.value}
         detail |= {"duration_ms": end.duration_ms, "stop_reason": end.stop_reason}
         patch = SessionPatch(last_turn_at=end.ended_at, add_usage=outcome.usage)
+        session = self._state.session
+        used = added(session.usage, outcome.usage)
+        self._state.session = replace(session, usage=used, last_turn_at=end.ended_at)
         self._state.do(
             EndTurn(end=end),
             turn.fact("turn_ended", ended_body(end)),
@@ -263,6 +267,12 @@ class TurnLife:
             self._agent.costs.tell(event.cost_microusd)
         if event.used is not None or event.size is not None:
             patch = SessionPatch(context_used=event.used, context_size=event.size)
+            session = self._state.session
+            self._state.session = replace(
+                session,
+                context_used=session.context_used if event.used is None else event.used,
+                context_size=session.context_size if event.size is None else event.size,
+            )
             self._state.do(Change(patch=patch))
 
 

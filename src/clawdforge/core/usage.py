@@ -12,3 +12,13 @@ class Usage:
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     cost_microusd: int | None = None
+
+
+def added(first: Usage, second: Usage) -> Usage:
+    """The sum; what neither tells stays unknown."""
+
+    def both(name: str) -> int | None:
+        counts = [c for c in (getattr(first, name), getattr(second, name)) if c is not None]
+        return sum(counts) if counts else None
+
+    return Usage(**{name: both(name) for name in Usage.__dataclass_fields__})

@@ -23,7 +23,7 @@ from clawdforge.store.ledger import Ledger
 
 LOCAL_APP = "local"
 """The app of the commands on this machine; its token is in the data folder."""
-SCOPES = ("run", "metrics", "monitor")
+SCOPES = ("run", "metrics", "monitor", "approve")
 
 
 class Apps:

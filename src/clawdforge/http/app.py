@@ -12,6 +12,7 @@ from clawdforge.http.openapi import document
 from clawdforge.http.routes import (
     admin,
     agents,
+    approvals,
     files,
     health,
     history,
@@ -33,6 +34,8 @@ ROUTERS = (
     files.router,
     agents.router,
     monitor.router,
+    approvals.router,
+    approvals.answering,
     history.router,
     admin.router,
     history.admin_router,

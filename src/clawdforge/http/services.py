@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastapi import Request
 
 from clawdforge.agents.driver import Agents, AgentStatus, Caps
+from clawdforge.core.observed.approval_answer import ApprovalAnswer
 from clawdforge.gateway.apps import Apps
+from clawdforge.gateway.caller import Caller
 from clawdforge.gateway.files import Files
 from clawdforge.gateway.runs import Runs
 from clawdforge.gateway.sessions.changes import Changes
@@ -21,12 +23,29 @@ from clawdforge.monitor.feed import Feed
 from clawdforge.store.ledger import Ledger
 
 
+class Approvals(Protocol):
+    """What sessions ask that were started by hand."""
+
+    async def rows(self, *, every: bool = False, approval_id: str | None = None) -> list[Any]:
+        """Those that wait, or all of late, or one; the newest first. JSON-able."""
+        ...
+
+    async def answer(self, approval_id: str, answer: ApprovalAnswer, who: Caller) -> Any:
+        """Answer one; it as it is told."""
+        ...
+
+
 class Picture(Protocol):
     """All agent sessions on this machine, followed."""
 
     @property
     def feed(self) -> Feed:
         """Their newest views."""
+        ...
+
+    @property
+    def approvals(self) -> Approvals:
+        """What those ask that were started by hand."""
         ...
 
     @property

@@ -114,6 +114,12 @@ class MonitorRoute(AppRoute):
             super().admit(request)
 
 
+class ApproveRoute(MonitorRoute):
+    """The caller must have the admin token, or be an app with the scope `approve`."""
+
+    scope = "approve"
+
+
 async def caller(request: Request) -> Caller:
     """Who asks: a FastAPI dependency for routes that need a token."""
     found: Caller = request.state.caller

@@ -86,6 +86,9 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._lines = BoundedLines(atm.MAX_LINE)
         self._out: list[bytes] = []
+        self._out_bytes = 0
+        self._unheard: list[bytes | TooLong] = []
+        """What it had sent already when it was seen that it does not read the answers."""
         self._held: asyncio.TimerHandle | None = None
         self._filter: str | None = None
         self._paused = False
@@ -148,6 +151,11 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """It reads again."""
         self._paused = False
+        lines, self._unheard = self._unheard, []
+        self._hear(lines)
+        self.flush()
+        if self._paused:
+            return
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
         self._door.reads_again(self)
@@ -198,9 +206,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def _hear(self, lines: list[bytes | TooLong]) -> None:
         at = self._door.now()
-        for line in lines:
+        for number, line in enumerate(lines):
             if self.closing_since is not None:
                 return
+            if self._out_bytes > HIGH_BYTES:
+                self.flush()
+                if self._paused and not self.follows:
+                    self._unheard = lines[number:]
+                    break
             if isinstance(line, TooLong):
                 self._too_long()
                 return
@@ -216,6 +229,7 @@ class Connection(asyncio.BufferedProtocol):
     def say(self, line: bytes) -> None:
         """Send a reply, with those that follow from the same bytes."""
         self._out.append(line)
+        self._out_bytes += len(line)
 
     def tell(self, line: bytes) -> bool:
         """Send a line now; False: it does not read, and was not told."""
@@ -235,6 +249,7 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """End it at once."""
         self._out.clear()
+        self._out_bytes = 0
         if self._transport is not None:
             self._transport.abort()
 
@@ -256,3 +271,4 @@ class Connection(asyncio.BufferedProtocol):
         if self._out and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(self._out))
         self._out.clear()
+        self._out_bytes = 0

@@ -65,12 +65,14 @@ class Gateway:
         owner.start(supervisor.stop(grace_secs=grace_secs), name="stop-sessions")
         await owner.wait()
         self.services.hub.close()
+        self.picture.feed.close()
 
     def cancel_all(self) -> None:
         """End everything now."""
         self.services.runs.cancel_all()
         self.conversations.supervisor.stop_all()
         self.services.hub.close()
+        self.picture.feed.close()
 
     async def sweep(self) -> Mapping[str, int]:
         """One pass of what is done every minute; how much of what was removed."""

@@ -16,6 +16,7 @@ from clawdforge.monitor.link import Link
 from clawdforge.monitor.listening import SocketTakenError
 from clawdforge.monitor.monitor import now
 from clawdforge.monitor.paths import Paths
+from clawdforge.server.approving import PictureApprovals
 from clawdforge.server.driven import DrivenSessions
 from clawdforge.tasks import TaskOwner
 from clawdforge.wire.atm import encode_view
@@ -42,6 +43,10 @@ class Picture:
         self._environ = environ
         self._driven = driven
         self._retry_secs = retry_secs
+        self.approvals = PictureApprovals(
+            lambda: self._running.monitor.approvals if self._running else None,
+            lambda: self._paths.socket if self._link else None,
+        )
         self._running: Running | None = None
         self._link: Link | None = None
         self._stack = AsyncExitStack()

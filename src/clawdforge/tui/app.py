@@ -113,6 +113,7 @@ class Dashboard(App[None], inherit_bindings=False):
         self._said: tuple[Line, float] = ((), 0.0)
         self._timer: Timer | None = None
         self._drawn_at = 0.0
+        self._began = False
 
     def get_default_screen(self) -> Screen[None]:
         """See `Plain`."""
@@ -135,6 +136,7 @@ class Dashboard(App[None], inherit_bindings=False):
         self.theme = self.palette.name
         self.feeds.start()
         self.set_interval(1.0, self.changed)
+        self._began = True
         self.draw()
 
     async def on_unmount(self) -> None:
@@ -212,7 +214,7 @@ class Dashboard(App[None], inherit_bindings=False):
         quickly would not yet go to the line that the key before has opened.
         """
         is_ours = isinstance(event, events.Key) and not event.is_forwarded
-        if is_ours and len(self.screen_stack) == 1 and not self.prompt.is_open:
+        if is_ours and self._began and len(self.screen_stack) == 1 and not self.prompt.is_open:
             assert isinstance(event, events.Key)
             self._take_key(event.key)
         else:

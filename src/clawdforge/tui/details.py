@@ -9,7 +9,7 @@ from clawdforge.core.texts import one_line
 from clawdforge.tui.looks import doing, is_working, look, needs_person, silent_secs
 from clawdforge.tui.questions import question_lines
 from clawdforge.tui.rows import bar, name_of, title
-from clawdforge.tui.spans import EMPTY, Line, Span, fitted, rule, spread, wrapped
+from clawdforge.tui.spans import EMPTY, Line, Span, cut_start, fitted, rule, spread, wrapped
 from clawdforge.tui.times import lasting, moment, since
 from clawdforge.tui.tree import Row, project_name
 
@@ -43,7 +43,7 @@ def session_lines(
         lines += [*([] if brief else [EMPTY]), *question_lines(question, width=width, now=now)]
     if not brief:
         lines.append(EMPTY)
-    facts = _facts(view, now, plain=plain)
+    facts = _facts(view, now, width - LABEL_CELLS - 2, plain=plain)
     lines += _brief(facts, width) if brief else (_fact(name, value) for name, value in facts)
     return [fitted(one, width) for one in lines]
 
@@ -80,11 +80,14 @@ def _state(view: SessionView, width: int, now: float, *, plain: bool) -> Line:
     return spread(left, [Span(f"heard of {last} ago " if last else "", "dim")], width)
 
 
-def _facts(view: SessionView, now: float, *, plain: bool) -> list[tuple[str, list[Span]]]:
+def _facts(
+    view: SessionView, now: float, room: int, *, plain: bool
+) -> list[tuple[str, list[Span]]]:
     context = [
         *bar(view.context_percentage, BAR_CELLS, plain=plain),
         Span(f" {view.context_display}", "dim"),
     ]
+    folder = one_line(view.cwd or view.working_directory or "", 4096)
     began = moment(view.started_at)
     age = lasting(now - began) if began is not None else ""
     spent = [Span(format_money(view.cost_usd))]
@@ -95,7 +98,7 @@ def _facts(view: SessionView, now: float, *, plain: bool) -> list[tuple[str, lis
         ("context", context),
         ("cost", spent),
         ("began", [Span(f"{age} ago"), Span(worked, "dim")] if age else []),
-        ("folder", _plain(view.cwd or view.working_directory)),
+        ("folder", [Span(cut_start(folder, room))] if folder else []),
         ("branch", _plain(view.worktree_branch)),
         ("app", _plain(view.app)),
         ("session", _plain(view.id)),

@@ -44,6 +44,16 @@ def cut(text: str, cells: int) -> str:
     return kept.rstrip() + ELLIPSIS
 
 
+def cut_start(text: str, cells: int) -> str:
+    """The text in at most so many cells; of a longer one the end, which tells more of a path."""
+    if cell_len(text) <= cells:
+        return text
+    kept = text[-cells:] if cells else ""
+    while cell_len(kept) > cells - 1:
+        kept = kept[1:]
+    return (ELLIPSIS + kept)[:cells]
+
+
 def padded(text: str, cells: int, *, right: bool = False) -> str:
     """The text in exactly so many cells."""
     text = cut(text, cells)

@@ -37,15 +37,21 @@ class TreeView(Lines, inherit_bindings=False):
 
     def update(self, *, empty: Sequence[Line]) -> None:
         """Show the board as it is now; `empty` is shown where it has no rows."""
+        was_seen = self._is_seen()
         moved = self._board.refresh()
         self._empty = empty
         rows = self._board.rows
         self.resize_to(len(rows) or len(empty))
         if moved and self.scroll_offset.y:
             self.jump_to(max(0, self.scroll_offset.y + moved))
-        if moved is not None:
+        if moved is not None and was_seen:
             self.reveal()
         self.sync()
+
+    def _is_seen(self) -> bool:
+        """Whether the cursor is in sight; it is not when somebody has turned the wheel."""
+        top = self.scroll_offset.y
+        return top <= self._board.cursor < top + max(1, self.size.height)
 
     def reveal(self) -> None:
         """Scroll so that the cursor is in sight."""

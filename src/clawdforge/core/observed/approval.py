@@ -78,6 +78,8 @@ class ApprovalRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since 1970 when the hook ran."""
     wait_secs: Annotated[int, Meta(ge=1, le=MAX_WAIT_SECS)] = 590
     """How long the hook waits for an answer."""
+    subagent_secs: Annotated[int, Meta(ge=1, le=MAX_WAIT_SECS)] | None = None
+    """How long it waits where the terminal's dialog is not shown meanwhile."""
     cut: bool = False
     """What is told is not all of it."""
 

@@ -16,14 +16,18 @@ from clawdforge.core.observed.mind import INPUT_TOOLS
 from clawdforge.core.observed.signals import Hook, Moment, Record
 
 State = Literal["pending", "allowed", "denied", "expired", "withdrawn"]
-Reason = Literal["terminal", "ended", "timeout", "driven", "lost", "full"]
-"""Why nobody could answer any more: answered in the terminal; the session ended; nobody answered in
-time; a gateway drives the session; the hook or the monitor went away; there are too many."""
+Reason = Literal["terminal", "hidden", "ended", "timeout", "driven", "lost", "full"]
+"""Why nobody can answer any more: it was answered in the terminal; its dialog is shown only after
+us; the session ended; nobody answered in time; a gateway drives the session; the hook or the
+monitor went away; there are too many."""
 
 SETTLED_SECS: Final = 0.25
 """So long the record has to say that no dialog is open: between two it says so, too."""
 SLACK_SECS: Final = 0.5
 """A status that is older than the request by more is of an earlier dialog."""
+HIDDEN_SECS: Final = 1.5
+"""So long the record may take to say that the dialog is open. That of a subagent in the background
+is shown only when the hook has ended, and must not wait for us."""
 LEAST_CUT_CHARS: Final = 160
 """A text that was cut has at least so many characters left: 2048 bytes of JSON."""
 _TOOL_ENDS: Final = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied"})
@@ -42,6 +46,7 @@ class Approval:
         "described",
         "due",
         "expires_at",
+        "hidden_at",
         "over_at",
         "pid",
         "reason",
@@ -75,6 +80,10 @@ class Approval:
         """The record has said that a dialog is open."""
         self.over_at: float | None = None
         """When it is over, unless a dialog opens again (mono)."""
+        self.hidden_at: float | None = None
+        """When it is let go, unless a dialog opens (mono)."""
+        if request.agent_id:
+            self.hidden_at = now.mono + self._hidden_secs
         self.answered_at: float | None = None
         self.answered_by: str | None = None
         self.answer: dict[str, Any] | None = None
@@ -91,7 +100,12 @@ class Approval:
     @property
     def next_deadline(self) -> float:
         """When it has to be looked at (mono)."""
-        return self.due if self.over_at is None else min(self.due, self.over_at)
+        others = (self.over_at, self.hidden_at)
+        return min([self.due, *(at for at in others if at is not None)])
+
+    @property
+    def _hidden_secs(self) -> float:
+        return self.request.subagent_secs or HIDDEN_SECS
 
     def settle(self, state: State, now: Moment, *, reason: Reason | None = None) -> None:
         """It waits no more."""
@@ -100,7 +114,7 @@ class Approval:
     def wait_on(self, secs: float) -> None:
         """Wait for so much longer, whatever the record says."""
         self.due += secs
-        self.over_at = None
+        self.over_at = self.hidden_at = None
 
     def hear(self, record: Record, now: Moment) -> None:
         """Take in how its process stands."""
@@ -108,9 +122,11 @@ class Approval:
             since = None if record.status_updated_at is None else record.status_updated_at / 1000
             if since is None or since >= self.began - SLACK_SECS:
                 self.was_waiting = True
-            self.over_at = None
-        elif self.was_waiting and self.over_at is None:
-            self.over_at = now.mono + SETTLED_SECS
+            self.over_at = self.hidden_at = None
+        elif self.was_waiting:
+            self.over_at = self.over_at or now.mono + SETTLED_SECS
+        elif self.request.agent_id and self.hidden_at is None:
+            self.hidden_at = now.mono + self._hidden_secs  # that dialog was another's
 
 
 class Approvals:
@@ -178,6 +194,8 @@ class Approvals:
         for one in self:
             if one.over_at is not None and one.over_at <= now.mono:
                 found.append((one, "withdrawn", "terminal"))
+            elif one.hidden_at is not None and one.hidden_at <= now.mono:
+                found.append((one, "withdrawn", "hidden"))
             elif one.due <= now.mono:
                 found.append((one, "expired", "timeout"))
         return found

@@ -18,7 +18,7 @@ from clawdforge.core.session_records import (
     TurnEnd,
     TurnStart,
 )
-from clawdforge.core.usage import Usage
+from clawdforge.core.usage import added
 from clawdforge.errors import BusyError
 from clawdforge.gateway.sessions.hub import Hub
 from clawdforge.store.session_ledger import SessionLedger
@@ -149,15 +149,6 @@ def merged(first: SessionPatch, second: SessionPatch) -> SessionPatch:
     given["reopen"] = first.reopen or second.reopen
     return replace(first, **given, add_usage=added(first.add_usage, second.add_usage))
 
-
-def added(first: Usage, second: Usage) -> Usage:
-    """The sum; what neither tells stays unknown."""
-
-    def both(name: str) -> int | None:
-        counts = [c for c in (getattr(first, name), getattr(second, name)) if c is not None]
-        return sum(counts) if counts else None
-
-    return Usage(**{name: both(name) for name in Usage.__dataclass_fields__})
 
 
 def bodies_of(events: Sequence[StoredEvent]) -> list[dict[str, Any]]:

@@ -196,6 +196,7 @@ export class Approval {
 
 function verb(question) {
   if (asksWords(question)) return "asks you something";
+  if (question.tool === "ExitPlanMode") return "wants to carry out this plan";
   return VERBS[question.kind] || `wants to use ${question.tool || "a tool"}`;
 }
 

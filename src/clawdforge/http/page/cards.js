@@ -49,7 +49,7 @@ export function cardOf(id, view, row) {
     started: seconds(view?.started_at) ?? row?.created_at ?? 0,
     context: contextOf(view, row),
     contextText: view?.context_display ?? "",
-    cost: view?.cost_microusd ?? row?.usage.cost_microusd ?? null,
+    cost: Math.max(view?.cost_microusd ?? 0, row?.usage.cost_microusd ?? 0) || null,
     model: modelOf(view, row),
     agent: row?.agent || view?.agent || "",
     app: row?.app_name || view?.app || null,

@@ -2,7 +2,7 @@
 
 import { Approval, sentence } from "./approval.js";
 import { sayNow } from "./announce.js";
-import { el, replace, setText } from "./dom.js";
+import { el, icon, replace, setText } from "./dom.js";
 import { all, onChange, one } from "./live.js";
 import { onQuestions, waiting } from "./questions.js";
 import { canRun } from "./rights.js";
@@ -14,7 +14,7 @@ export class Inbox {
     this.title = el("h2", { tabindex: "-1", id: "view-title" });
     this.text = el("div", { class: "inbox-text" });
     this.others = el("ul", { class: "others" });
-    this.node = el("section", { class: "inbox", "aria-labelledby": "view-title" }, this.title, this.text, this.cards, this.others);
+    this.node = el("section", { class: "inbox", "aria-labelledby": "view-title" }, el("header", {}, el("a", { class: "back", href: "#/", "aria-label": "Back to the list" }, icon("back")), this.title), this.text, this.cards, this.others);
     this.stop = onQuestions(() => this.update());
     this.stopListening = onChange(() => this.elsewhere());
     this.update();

@@ -24,6 +24,8 @@ let timer = 0;
 let soon = 0;
 let connection = "connecting";
 let withClosed = false;
+let pinned = null;
+let life = 0; // of a login
 
 /** All cards, by id. */
 export const all = () => cards;
@@ -50,6 +52,7 @@ export function start() {
 
 /** Forget all, and ask no more. */
 export function stop() {
+  life += 1;
   stream?.close();
   forget(stream);
   stream = null;
@@ -90,6 +93,7 @@ function take(type, data) {
 
 function update(view) {
   const before = views.get(view.id);
+  view.received = Date.now();
   views.set(view.id, view);
   make(view.id);
   const isOurs = view.session && canRun() && (rows.has(view.id) || !before);
@@ -117,26 +121,36 @@ function make(id) {
 
 async function readRows() {
   clearTimeout(timer);
-  const was = stream;
+  const mine = life;
   try {
     const path = query("/sessions", { include_closed: withClosed, limit: MAX_ROWS });
     const { sessions } = await get(path);
-    if (was !== stream) return;
+    if (mine !== life) return;
     const there = new Set(sessions.map((row) => row.session_id));
     for (const row of sessions) setRow(row);
-    for (const id of [...rows.keys()]) {
-      if (!there.has(id)) {
-        rows.delete(id);
-        make(id);
-      }
-    }
+    for (const id of [...rows.keys()]) if (!there.has(id)) dropRow(id);
     if (!canWatch()) setConnection("live");
   } catch (error) {
-    if (error.status === 401 || error.status === 403) return;
+    if (mine !== life || error.status === 401 || error.status === 403) return;
     if (!canWatch()) setConnection("waiting");
   }
   const pause = canWatch() && views.size ? ROWS_MS : ROWS_ALONE_MS;
   timer = setTimeout(readRows, document.hidden ? ROWS_HIDDEN_MS : pause);
+}
+
+/** A row is not among those that are open, or not among the newest. */
+async function dropRow(id) {
+  if (id === pinned) {
+    const row = await get(`/sessions/${id}`).catch(() => null);
+    if (row) return setRow(row);
+  }
+  rows.delete(id);
+  return make(id);
+}
+
+/** Keep the row of the session that is looked at, also when it is closed. */
+export function pin(id) {
+  pinned = id;
 }
 
 /** Take over a row that somebody else was given. */

@@ -1,7 +1,7 @@
 // A session that somebody started by hand, or that is another app's: what it tells of itself.
 
-import { el } from "./dom.js";
-import { ago, moment, seconds, span } from "./format.js";
+import { el, setText } from "./dom.js";
+import { ago, moment, seconds } from "./format.js";
 import { one } from "./live.js";
 
 /** All that is known about it. */
@@ -24,18 +24,28 @@ export function factsOf(card) {
       fact("Context", view.context_percentage > 0 ? view.context_display : null),
       fact("Lines", view.lines_display === "+0 -0" ? null : view.lines_display),
       fact("Began", moment(seconds(view.started_at))),
-      fact("Last sign of life", ago(seconds(view.last_activity))),
+      fact("Last sign of life", since(seconds(view.last_activity))),
       fact("Its id", view.agent_session_id || view.id),
       related("Part of", view.parent_session_id ? [view.parent_session_id] : []),
       related("Subagents", view.child_session_ids ?? []),
     ),
-    evidence(view.evidence ?? []),
+    evidence(view.evidence ?? [], view.received / 1000),
   ];
+}
+
+/** How long ago, kept up by `keepUp`. */
+function since(at) {
+  return at === null ? null : el("span", { "data-at": at }, ago(at));
+}
+
+/** Let the times in a node go on. */
+export function keepUp(node) {
+  for (const one of node.querySelectorAll("[data-at]")) setText(one, ago(Number(one.dataset.at)));
 }
 
 function fact(name, value) {
   if (value === null || value === undefined || value === "") return null;
-  return el("div", {}, el("dt", {}, name), el("dd", {}, String(value)));
+  return el("div", {}, el("dt", {}, name), el("dd", {}, value instanceof Node ? value : String(value)));
 }
 
 function related(name, ids) {
@@ -44,7 +54,7 @@ function related(name, ids) {
   return el("div", {}, el("dt", {}, name), el("dd", {}, links.flatMap((link, at) => (at ? [", ", link] : [link]))));
 }
 
-function evidence(signals) {
+function evidence(signals, received) {
   if (!signals.length) return null;
   return el(
     "section",
@@ -54,7 +64,7 @@ function evidence(signals) {
       "ul",
       {},
       signals.map((one) =>
-        el("li", { class: one.contradicts ? "contradicts" : null }, el("strong", {}, one.signal.replaceAll("_", " ")), ` says ${one.says}, ${span(one.age_ms / 1000)} ago`, one.contradicts && el("span", { class: "tag" }, "speaks against it")),
+        el("li", { class: one.contradicts ? "contradicts" : null }, el("strong", {}, one.signal.replaceAll("_", " ")), ` says ${one.says}, `, since(received - one.age_ms / 1000), one.contradicts && el("span", { class: "tag" }, "speaks against it")),
       ),
     ),
   );

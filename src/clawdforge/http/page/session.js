@@ -8,9 +8,9 @@ import { button, el, icon, replace, setAttribute, setText } from "./dom.js";
 import { money, span, whole } from "./format.js";
 import { forget, restWhenHidden } from "./hidden.js";
 import { level } from "./list.js";
-import { onChange, one, refresh, setRow } from "./live.js";
+import { onChange, one, pin, refresh, setRow } from "./live.js";
 import { SessionMenu } from "./menu.js";
-import { factsOf } from "./observed.js";
+import { factsOf, keepUp } from "./observed.js";
 import { promptsOf } from "./prompts.js";
 import { isByHand, lookSoon, onQuestions, waitingIn } from "./questions.js";
 import { canRun } from "./rights.js";
@@ -23,6 +23,7 @@ const NEAR_PX = 80;
 export class SessionView {
   constructor(id) {
     this.id = id;
+    pin(id);
     this.title = el("h2", { class: "session-title", tabindex: "-1", id: "view-title" });
     this.state = el("p", { class: "session-state" });
     this.meters = el("div", { class: "meters" });
@@ -48,6 +49,7 @@ export class SessionView {
 
   close() {
     this.closed = true;
+    pin(null);
     this.stopListening();
     clearInterval(this.clock);
     this.growing?.disconnect();
@@ -212,15 +214,22 @@ export class SessionView {
     const { stream } = this;
     if (stream?.stopped && this.lastType === "session_closed" && card.row?.state !== "closed") this.listen(stream.last);
     this.composer?.set({ running: card.row?.state === "running" || card.group === "working", closed: card.group === "closed" });
-    if (this.facts) replace(this.facts, factsOf(card));
+    if (this.facts) this.drawFacts(card);
     if (card.row) this.menu.show(card.row);
+  }
+
+  /** What is there is left alone, so that it can be marked and copied. */
+  drawFacts(card) {
+    const drawn = el("div", {}, factsOf(card));
+    if (drawn.textContent !== this.facts.textContent) this.facts.replaceChildren(...drawn.childNodes);
   }
 
   tick() {
     if (!this.card) return;
+    if (this.facts) keepUp(this.facts);
     const { word, doing, since, place, agent, model } = this.card;
-    const long = since === null ? "" : ` for ${span(Date.now() / 1000 - since)}`;
-    setText(this.state, [`${word}${doing ? `: ${doing}` : ""}${long}`, place, agent, model].filter(Boolean).join(" · "));
+    const long = since === null ? "" : span(Date.now() / 1000 - since);
+    setText(this.state, [doing ? `${word}: ${doing}` : word, long, place, agent, model].filter(Boolean).join(" · "));
   }
 
   drawMeters(card) {

@@ -77,7 +77,7 @@ export class VirtualList {
       node.setAttribute("aria-posinset", at + 1);
       node.setAttribute("aria-setsize", this.entries.length);
     }
-    if (isNew || dirty === null || dirty.has(entry.key)) this.draw(node, entry);
+    if (isNew || entry.heading || dirty === null || dirty.has(entry.key)) this.draw(node, entry);
     // Tab and screen readers go by the order in the document.
     const next = before ? before.nextSibling : this.space.firstChild;
     if (next !== node) this.space.insertBefore(node, next);

@@ -3,7 +3,7 @@
  *   clawdforge-hook                        a hook: reads its JSON on stdin, prints nothing
  *   clawdforge-hook --status-line          a status line: prints one of its own, too
  *   clawdforge-hook --status-line COMMAND  the same, and COMMAND prints it, with the JSON on stdin
- *   clawdforge-hook --approve [--wait SECS] [--headless]
+ *   clawdforge-hook --approve [--wait SECS] [--subagents SECS] [--headless]
  *                                          a PermissionRequest hook: waits for somebody's answer,
  *                                          and prints the decision; without one it prints nothing
  *
@@ -303,7 +303,7 @@ static size_t add_text(char *at, size_t room, const char *name, const char *text
     return size > 0 && (size_t)size < room ? (size_t)size : 0;
 }
 
-static size_t finish(struct cut *c, char *line, long wait_secs) {
+static size_t finish(struct cut *c, char *line, long wait_secs, long subagent_secs) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     const char *type = wait_secs ? "approval_request" : c->is_hook ? "hook_event" : "status_update";
@@ -320,6 +320,8 @@ static size_t finish(struct cut *c, char *line, long wait_secs) {
     size += add_text(line + size, 512, "tmux_pane", getenv("TMUX_PANE"));
     size += add_text(line + size, 512, "entrypoint", getenv("CLAUDE_CODE_ENTRYPOINT"));
     size += add_text(line + size, 512, "job", getenv("CLAUDE_JOB_DIR"));
+    if (subagent_secs)
+        size += (size_t)sprintf(line + size, ",\"subagent_secs\":%ld", subagent_secs);
     if (wait_secs)
         size += (size_t)sprintf(line + size, ",\"wait_secs\":%ld%s", wait_secs,
                                 c->is_cut ? ",\"cut\":true" : "");
@@ -468,7 +470,7 @@ static void report(struct cut *c) {
     char *line = malloc(MAX_LINE + ROOM);
     if (!line)
         return;
-    size_t size = finish(c, line, 0);
+    size_t size = finish(c, line, 0, 0);
     if (!tell(line, size))
         spool(line, size);
 }
@@ -631,17 +633,20 @@ static void await_answer(long wait_secs) {
 }
 
 static int approve(char **options) {
-    long wait_secs = WAIT_SECS;
+    long wait_secs = WAIT_SECS, subagent_secs = 0;
     int headless = 0;
     for (; *options; options++) {
         if (strcmp(*options, "--headless") == 0)
             headless = 1;
         else if (strcmp(*options, "--wait") == 0 && options[1])
             wait_secs = atol(*++options);
+        else if (strcmp(*options, "--subagents") == 0 && options[1])
+            subagent_secs = atol(*++options);
         else
             return 0;
     }
-    if (wait_secs < 1 || wait_secs > MAX_WAIT_SECS)
+    if (wait_secs < 1 || wait_secs > MAX_WAIT_SECS || subagent_secs < 0
+        || subagent_secs > MAX_WAIT_SECS)
         return 0;
     const char *entrypoint = getenv("CLAUDE_CODE_ENTRYPOINT");
     if (!headless && entrypoint && strncmp(entrypoint, "sdk-", 4) == 0)
@@ -658,7 +663,7 @@ static int approve(char **options) {
     c->marks = 1;
     if (!read_payload(c, NULL) || !c->is_hook)
         return 0;
-    size_t size = finish(c, line, wait_secs);
+    size_t size = finish(c, line, wait_secs, subagent_secs);
     struct timespec until = in_ms(CONNECT_MS);
     int fd = connected(&until);
     if (fd < 0)

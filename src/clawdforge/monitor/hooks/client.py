@@ -1,6 +1,8 @@
 """The hook client where there is no compiler: the same as client.c, which says what it does.
 
-    python3 -I -S client.py [--status-line [COMMAND] | --approve [--wait SECS] [--headless]]
+    python3 -I -S client.py [--status-line [COMMAND] | --approve ...]
+
+What follows `--approve`: [--wait SECS] [--subagents SECS] [--headless]
 
 It imports little and runs by itself, without the package.
 """
@@ -93,7 +95,7 @@ def line_of(payload: bytes) -> "bytes | None":
     return message(kind, data | added())
 
 
-def asked_line(payload: bytes, wait_secs: int) -> "bytes | None":
+def asked_line(payload: bytes, waits: "dict[str, int]") -> "bytes | None":
     """The line that asks for an answer; None when the payload is none."""
     import json
 
@@ -109,7 +111,7 @@ def asked_line(payload: bytes, wait_secs: int) -> "bytes | None":
         small = cut(value, MAX_SHOWN_TEXT, " \u2026 [%d bytes more]")
         data[key] = small if len(json.dumps(small)) <= MAX_SHOWN_VALUE else None
         is_cut = is_cut or data[key] != value
-    data = data | added() | {"wait_secs": wait_secs}
+    data = data | added() | {name: secs for name, secs in waits.items() if secs}
     return message("approval_request", data | {"cut": True} if is_cut else data)
 
 
@@ -228,16 +230,18 @@ def approve(options: "list[str]") -> None:
     import signal
     import socket
 
-    wait_secs, headless = WAIT_SECS, False
+    waits, headless = {"wait_secs": WAIT_SECS, "subagent_secs": 0}, False
+    names = {"--wait": "wait_secs", "--subagents": "subagent_secs"}
     while options:
         option = options.pop(0)
         if option == "--headless":
             headless = True
-        elif option == "--wait" and options:
-            wait_secs = int(options.pop(0))
+        elif option in names and options:
+            waits[names[option]] = int(options.pop(0))
         else:
             return
-    if not 1 <= wait_secs <= MAX_WAIT_SECS:
+    wait_secs = waits["wait_secs"]
+    if not 1 <= wait_secs <= MAX_WAIT_SECS or not 0 <= waits["subagent_secs"] <= MAX_WAIT_SECS:
         return
     if not headless and os.environ.get("CLAUDE_CODE_ENTRYPOINT", "").startswith("sdk-"):
         return  # no dialog: what nobody allows is denied at once, and shall not wait for us
@@ -254,7 +258,7 @@ def approve(options: "list[str]") -> None:
         ends = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         for number in ends:
             signal.signal(number, gone)
-        line = asked_line(payload_given(), wait_secs)
+        line = asked_line(payload_given(), waits)
         if line is None or not sent(link, line, CONNECT_SECS):
             return
         output = awaited(link, wait_secs)

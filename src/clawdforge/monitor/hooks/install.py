@@ -63,6 +63,7 @@ def approvals_wanted(
     *,
     given: bool | None,
     secs: int | None = None,
+    subagent_secs: int | None = None,
     headless: bool | None = None,
 ) -> Approvals | None:
     """How approvals are to stand: as asked for, else as they stand.
@@ -76,6 +77,7 @@ def approvals_wanted(
     usual = known or Approvals()
     return Approvals(
         secs=usual.secs if secs is None else secs,
+        subagent_secs=usual.subagent_secs if subagent_secs is None else subagent_secs,
         headless=usual.headless if headless is None else headless,
     )
 

@@ -41,7 +41,7 @@ EVENTS = (
 holds the text back (both measured with Claude Code 2.1.329)."""
 ASKING_EVENT = "PermissionRequest"
 _STATUS_LINE = "--status-line"
-_APPROVE, _WAIT, _HEADLESS = "--approve", "--wait", "--headless"
+_APPROVE, _WAIT, _SUBAGENTS, _HEADLESS = "--approve", "--wait", "--subagents", "--headless"
 MIN_APPROVAL_SECS, MAX_APPROVAL_SECS = 10, 86_400
 _SPARE_SECS = 5
 """So much before the agent would end it our hook ends by itself."""
@@ -55,6 +55,8 @@ class Approvals:
 
     secs: int = 600
     """How long; then only in the terminal."""
+    subagent_secs: int = 0
+    """How long of a subagent in the background: its dialog is shown only then. 0: shown at once."""
     headless: bool = False
     """Also what sessions ask that have no terminal (`claude -p`): they wait, too."""
 
@@ -151,7 +153,13 @@ def approvals_in(settings: Mapping[str, Any]) -> Approvals | None:
             secs = one.get("timeout")
             if not isinstance(secs, int) or not MIN_APPROVAL_SECS <= secs <= MAX_APPROVAL_SECS:
                 secs = Approvals().secs
-            return Approvals(secs=secs, headless=_HEADLESS in one["args"])
+            args = one["args"]
+            subagents = args[args.index(_SUBAGENTS) + 1 :][:1] if _SUBAGENTS in args else []
+            return Approvals(
+                secs=secs,
+                subagent_secs=int(subagents[0]) if "".join(map(str, subagents)).isdecimal() else 0,
+                headless=_HEADLESS in args,
+            )
     return None
 
 
@@ -185,6 +193,8 @@ def _hook(program: str) -> dict[str, Any]:
 def _asking_hook(program: str, approvals: Approvals) -> dict[str, Any]:
     # Not `async`: what it prints decides. The agent's own dialog is there meanwhile.
     args = [_APPROVE, _WAIT, str(approvals.secs - _SPARE_SECS)]
+    if approvals.subagent_secs:
+        args += [_SUBAGENTS, str(approvals.subagent_secs)]
     return {
         "type": "command",
         "command": program,
