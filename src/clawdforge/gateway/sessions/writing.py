@@ -150,7 +150,6 @@ def merged(first: SessionPatch, second: SessionPatch) -> SessionPatch:
     return replace(first, **given, add_usage=added(first.add_usage, second.add_usage))
 
 
-
 def bodies_of(events: Sequence[StoredEvent]) -> list[dict[str, Any]]:
     """Stored events as values again."""
     return [json.loads(event.body) for event in events]
