@@ -105,21 +105,27 @@ class Hook:
         self._process.communicate()
 
 
-class Desk:
-    """A daemon, hooks that ask it, and whoever answers."""
+class Asking:
+    """An agent whose hooks ask a monitor."""
 
-    def __init__(self, atmd: Daemon, program: Path) -> None:
-        self.atmd = atmd
+    def __init__(self, folder: Path, path: Path, program: Path) -> None:
+        self.folder = folder
+        self.socket = path
         self.program = program
         self.hooks: list[Hook] = []
         self.agent = subprocess.Popen(["sleep", "600"])
-        self.me = atmd.peer()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "ATM_SOCKET": str(self.socket),
+        }
 
     def env(self, **more: str) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.atmd.folder),
-            "ATM_SOCKET": str(self.atmd.socket),
+            **self.environ,
             "CLAUDE_PID": str(self.agent.pid),
             "CLAUDE_CODE_ENTRYPOINT": "cli",
             "TMUX_PANE": "%5",
@@ -131,6 +137,25 @@ class Desk:
         made = Hook(self.program, self.env(**env), payload or asked(), *options)
         self.hooks.append(made)
         return made
+
+    def end_hooks(self) -> None:
+        for hook in self.hooks:
+            hook.close()
+        self.hooks.clear()
+
+    def close(self) -> None:
+        self.end_hooks()
+        self.agent.kill()
+        self.agent.wait()
+
+
+class Desk(Asking):
+    """A daemon, hooks that ask it, and whoever answers."""
+
+    def __init__(self, atmd: Daemon, program: Path) -> None:
+        super().__init__(atmd.folder, atmd.socket, program)
+        self.atmd = atmd
+        self.me = atmd.peer()
 
     def ask(self, *options: str, **more: Any) -> tuple[Hook, Json]:
         """A hook that asks, and what the monitor tells of it."""
@@ -187,9 +212,3 @@ class Desk:
     def audit(self) -> list[Json]:
         path = self.atmd.state / "approvals.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()]
-
-    def close(self) -> None:
-        for hook in self.hooks:
-            hook.close()
-        self.agent.kill()
-        self.agent.wait()

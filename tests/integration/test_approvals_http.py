@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from approving import BASH, Asking, Hook, Json, asked, built, until
-from atm_client import Daemon, Peer
+from atm_client import Daemon
 
 from clawdforge.client import AsyncClient, AuthError, Client, ConflictError, NotFoundError
 from clawdforge.client.approvals import (
@@ -121,9 +121,9 @@ def embedded(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Iterato
 @pytest.fixture(scope="module")
 def beside(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("beside")
-    with contextlib.closing(Daemon(folder, ATMD_DISCOVERY="off").start()):
-        with serving(folder, program, "client") as made:
-            yield made
+    daemon = Daemon(folder, ATMD_DISCOVERY="off").start()
+    with contextlib.closing(daemon), serving(folder, program, "client") as made:
+        yield made
 
 
 @pytest.fixture(params=["embedded", "beside"])
