@@ -23,7 +23,7 @@ check: .venv/.dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m clawdforge.http.publish --check docs/openapi.json
 	$(BIN)/python -m clawdforge.cli.reference --check docs/cli.md
 

@@ -1,0 +1,1 @@
+"""The monitors of other machines, over plain ssh."""

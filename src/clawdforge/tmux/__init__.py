@@ -1,0 +1,1 @@
+"""tmux as agents live in it: its servers, their panes, and what can be done with them."""
