@@ -66,6 +66,8 @@ def test_demo_without_claude(environ: dict[str, str]) -> None:
         "yes, this once",
         "tool    completed",
         "clawdforge chat",
+        "clawdforge top",
+        "clawdforge open",
         "clawdforge serve",
         "npm install -g @anthropic-ai/claude-code",
     ):

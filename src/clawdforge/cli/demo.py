@@ -177,7 +177,11 @@ def _goodbye(agent: str) -> None:
     me = command_name()
     say("\nKeep it running:")
     say(f"   {me} serve", style="bold")
-    say("\nAnd, in another terminal, try more:")
+    say("\nThen, in another terminal, see every agent session, and answer what they ask:")
+    say(f"   {me} top       # the dashboard in the terminal", style="bold")
+    say(f"   {me} open      # the page in the browser, logged in", style="bold")
+    say(f"   {me} hooks install --approvals   # those you start yourself, too", style="bold")
+    say("\nTry more:")
     say(f"   {me} chat", style="bold")
     say(f'   {me} run --file report.pdf "What are the three main points?"', style="bold")
     if agent == "demo":
