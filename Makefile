@@ -61,7 +61,7 @@ clean: ## Remove what was built
 
 .agents/.debian: tests/agents/debian.sh Makefile
 	@mkdir -p .agents
-	sh tests/agents/debian.sh tmux=tmux socat=socat chromium=chromium
+	sh tests/agents/debian.sh tmux=tmux socat=socat chromium=chromium sshd=openssh-server ip=iproute2 pgrep=procps
 	@touch $@
 
 # Agents that the tests drive, their versions locked. Of their scripts only opencode's is run,

@@ -14,13 +14,18 @@ from pathlib import Path
 
 from added import of_claude, of_demo
 from busy import of_busy_sessions
+from dashboard import dashboard, show_dashboard
 from events import of_events
 from idle import idle
 from monitor import monitor
 from monitor_table import show as show_monitor
+from page import page
+from page import show as show_page
 from places import Figures
 from routes import routes
 from sessions import of_open_sessions
+from status_line import show as show_status_line
+from status_line import status_line
 from table import show
 from turn import of_turns
 
@@ -43,6 +48,9 @@ def main() -> None:
         "events": lambda folder: of_events(folder, rounds=1 if quick else 3, secs=1.0),
         "idle": lambda folder: idle(folder, 2 if quick else 7),
         "monitor": lambda folder: monitor(folder, quick),
+        "status line": lambda folder: status_line(folder, quick),
+        "dashboard": lambda folder: dashboard(folder, quick),
+        "page": lambda folder: page(folder, quick),
     }
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as root:
@@ -58,6 +66,9 @@ def main() -> None:
     else:
         show(figures)
         show_monitor(figures["monitor"])
+        show_status_line(figures["status line"])
+        show_dashboard(figures["dashboard"])
+        show_page(figures["page"])
 
 
 if __name__ == "__main__":

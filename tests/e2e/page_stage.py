@@ -7,13 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 import pytest
 from approving import Hook, asked, built
 from atm_client import Peer
@@ -23,6 +25,9 @@ from clawdforge.monitor.hooks.building import Form
 
 PATIENCE_SECS = 20.0
 PATIENCE_MS = PATIENCE_SECS * 1000
+AXE = Path(__file__).parent.parent.parent / ".agents" / "node_modules" / "axe-core" / "axe.min.js"
+DESKTOP, PHONE = (1280, 820), (390, 844)
+MARK = "CLAWDFORGE_TEST_BROWSER"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 T = TypeVar("T")
@@ -44,14 +49,35 @@ def real_browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip("no Chromium: `apt-get install chromium`, which `make test` does as root")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
+    mark = uuid.uuid4().hex
+    started: set[psutil.Process] = set()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=program,
+                args=["--no-sandbox", "--disable-dev-shm-usage"],
+                env={**os.environ, MARK: mark},
+            )
+            try:
+                yield browser
+            finally:
+                started = family(mark)
+                browser.close()
+    finally:
+        _, left = psutil.wait_procs(started | family(mark), timeout=PATIENCE_SECS)
+        for process in left:
+            process.kill()
+        assert not left, left
+
+
+def family(mark: str) -> set[psutil.Process]:
+    """All processes of a browser; some of them write over what their environment was."""
+    found: set[psutil.Process] = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == mark:
+                found |= {process, *process.children(recursive=True)}
+    return found
 
 
 def free_port() -> int:
@@ -67,6 +93,8 @@ class Stage:
     """A data folder and the servers on it, one after the other, always at the same address."""
 
     folder: Path
+    more: dict[str, str] = field(default_factory=dict)
+    """Of its environment."""
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -88,6 +116,7 @@ class Stage:
             "CLAWDFORGE_DATA_DIR": str(self.data),
             "CLAWDFORGE_DEFAULT_AGENT": "demo",
             "CLAWDFORGE_STOP_GRACE_SECS": "0",
+            **self.more,
         }
 
     def start(self) -> None:
@@ -108,8 +137,16 @@ class Stage:
             return False
 
     def stop(self) -> None:
+        """Let it end as a system does it."""
+        self.end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Let it end as nobody wants it."""
+        self.end(signal.SIGKILL)
+
+    def end(self, how: signal.Signals) -> None:
         if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(how)
             self.process.wait(PATIENCE_SECS)
             self.process = None
 
@@ -184,6 +221,23 @@ class Hooks:
         self.peer.send("hook_event", data={**self.common, "hook_event_name": name, **more})
 
 
+@contextmanager
+def opened(
+    browser: Browser, size: tuple[int, int] = DESKTOP, scheme: str = "light"
+) -> Iterator[Page]:
+    """An empty browser, in which nothing may go wrong."""
+    viewport = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    faults = heard(page)
+    try:
+        yield page
+        assert faults == []
+    finally:
+        context.close()
+
+
 def heard(page: Page) -> list[str]:
     """What goes wrong in a page from now on: errors, and what its policy refused."""
     faults: list[str] = []
@@ -196,6 +250,17 @@ def heard(page: Page) -> list[str]:
 
     page.on("console", told)
     return faults
+
+
+def faults_of_access(page: Page) -> list[str]:
+    """The rules that are broken, with where."""
+    page.evaluate(AXE.read_text() + ";0")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['impact']} {one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
 
 
 def saved(page: Page, name: str) -> None:

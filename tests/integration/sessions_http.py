@@ -329,10 +329,12 @@ class Server:
         """The folder that a session works in."""
         return self.data / "sessions" / session / "work"
 
-    def new_app(self, permissions: Any = None) -> App:
+    def new_app(self, permissions: Any = None, scopes: Sequence[str] = ("run",)) -> App:
         """An app of its own; its caller closes it."""
         name = f"app-{uuid.uuid4().hex[:8]}"
-        body = {"name": name} if permissions is None else {"name": name, "permissions": permissions}
+        body: Json = {"name": name, "scopes": list(scopes)}
+        if permissions is not None:
+            body["permissions"] = permissions
         headers = {"Authorization": f"Bearer {self.admin_token}"}
         reply = httpx.post(
             f"{self.url}/admin/tokens", json=body, headers=headers, verify=False, trust_env=False
@@ -340,9 +342,9 @@ class Server:
         return App(self.url, well(reply)["token"], name)
 
     @contextmanager
-    def app(self, permissions: Any = None) -> Iterator[App]:
+    def app(self, permissions: Any = None, scopes: Sequence[str] = ("run",)) -> Iterator[App]:
         """An app for one test: in the end its sessions are closed."""
-        app = self.new_app(permissions)
+        app = self.new_app(permissions, scopes)
         with app.http:
             yield app
             app.close_all()

@@ -41,14 +41,11 @@ class Place(Asking):
     def __init__(self, server: RunningServer, folder: Path, program: Path) -> None:
         super().__init__(folder, folder / "run" / "atm.sock", program)
         self.server = server
-        self.stack = contextlib.ExitStack()
-        self.admin = self.client(server.admin_token)
+        self.clients = contextlib.ExitStack()
+        self.admin = _client(server, server.admin_token)
 
     def client(self, token: str | None) -> httpx.Client:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        made = httpx.Client(base_url=self.server.url, headers=headers, timeout=20)
-        self.stack.callback(made.close)
-        return made
+        return self.clients.enter_context(_client(self.server, token))
 
     def token(self, *scopes: str) -> str:
         name = "-".join(scopes)
@@ -84,9 +81,22 @@ class Place(Asking):
             check=False,
         )
 
+    def end_test(self) -> None:
+        """Leave nothing of one test to the next."""
+        self.end_hooks()
+        self.clients.close()
+        until(lambda: not self.rows())
+
     def close(self) -> None:
-        self.stack.close()
+        self.clients.close()
+        self.admin.close()
         super().close()
+
+
+def _client(server: RunningServer, token: str | None) -> httpx.Client:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    once = httpx.Limits(max_keepalive_connections=0)  # a test leaves no connection
+    return httpx.Client(base_url=server.url, headers=headers, timeout=20, limits=once)
 
 
 def environ_of(folder: Path) -> dict[str, str]:
@@ -107,36 +117,32 @@ def serving(folder: Path, program: Path, role: str) -> Iterator[Place]:
         place = Place(server, folder, program)
         try:
             until(lambda: place.admin.get("/monitor/sessions").json()["monitor"] == role)
+            place.ask()  # the first one has threads started that stay
+            place.end_test()
             yield place
         finally:
             place.close()
 
 
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Iterator[Place]:
-    with serving(tmp_path_factory.mktemp("embedded"), program, "embedded") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def beside(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("beside")
-    daemon = Daemon(folder, ATMD_DISCOVERY="off").start()
-    with contextlib.closing(daemon), serving(folder, program, "client") as made:
-        yield made
-
-
-@pytest.fixture(params=["embedded", "beside"])
-def place(request: pytest.FixtureRequest) -> Place:
-    made: Place = request.getfixturevalue(request.param)
-    return made
+@pytest.fixture(scope="module", params=["embedded", "beside"])
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, program: Path
+) -> Iterator[Place]:
+    """A server with a monitor of its own, or beside an `atmd`."""
+    role: str = request.param
+    folder = tmp_path_factory.mktemp(role)
+    with contextlib.ExitStack() as stack:
+        if role == "beside":
+            daemon = Daemon(folder, ATMD_DISCOVERY="off").start()
+            stack.callback(daemon.close)
+        shown = "client" if role == "beside" else role
+        yield stack.enter_context(serving(folder, program, shown))
 
 
 @pytest.fixture(autouse=True)
 def nobody_asks(place: Place) -> Iterator[None]:
     yield
-    place.end_hooks()
-    until(lambda: not place.rows())
+    place.end_test()
 
 
 # --- over HTTP --------------------------------------------------------------------------------
@@ -256,23 +262,11 @@ def test_every_answer_over_http_is_in_both_audits(place: Place) -> None:
     [entry] = until(written)
     assert (entry["by"], entry["state"], entry["scope"]) == ("app:approve", "allowed", "always")
     assert (entry["peer"], entry["request_id"]) == ("127.0.0.1", "who-asked")
-    ledger = place.folder / "data" / "ledger.sqlite3"
-    [kept] = _audit(ledger, row["permission_id"])
-    assert (kept["actor"], kept["peer"], kept["request_id"]) == (
-        "app:approve",
-        "127.0.0.1",
-        "who-asked",
-    )
-    assert json.loads(kept["detail"])["scope"] == "always"
-
-
-def _audit(ledger: Path, subject: str) -> list[Json]:
-    import sqlite3
-
-    with contextlib.closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
-        query = "select * from audit where action = 'approval.resolve' and subject = ?"
-        return [dict(found) for found in connection.execute(query, (subject,))]
+    query = {"action": "approval.resolve", "subject": row["permission_id"]}
+    [kept] = place.admin.get("/admin/audit", params=query).json()["entries"]
+    by = (kept["actor"], kept["peer"], kept["request_id"])
+    assert by == ("app:approve", "127.0.0.1", "who-asked")
+    assert kept["detail"]["scope"] == "always"
 
 
 # --- by the SDK -------------------------------------------------------------------------------
@@ -362,6 +356,7 @@ def test_commands_see_and_answer_both_kinds(place: Place) -> None:
     assert place.command("approve", driven["permission_id"], "--mode", "plan").returncode == 2
     done = place.command("deny", driven["permission_id"])
     assert done.stderr.startswith("denied: "), done.stderr
+    assert app.delete(f"/sessions/{session}").status_code < 300
 
 
 def test_commands_show_exactly_what_would_be_done(place: Place) -> None:
@@ -381,13 +376,32 @@ def test_commands_deny_with_words_and_answer_questions(place: Place) -> None:
     assert hook.decision() == {"behavior": "deny", "message": "use staging", "interrupt": True}
     again = place.command("deny", row["permission_id"])
     assert again.returncode == 4
-    assert "settled already" in again.stderr
+    assert "it was denied already, by user:" in again.stderr
     hook, row = place.ask(tool_name="AskUserQuestion", tool_input=QUESTION)
     for wrong in ((), ("--answer", "A", "--answer", "B"), ("--answer", "3")):
-        assert place.command("approve", row["permission_id"], *wrong).returncode in (2, 4)
+        refused = place.command("approve", row["permission_id"], *wrong)
+        assert refused.returncode in (2, 4)
+        assert "hint: " in refused.stderr
+    assert "1 A; 2 B" in place.command("permissions", "show", row["permission_id"]).stdout
+    assert "Which?" in place.command("permissions").stdout
     done = place.command("approve", row["permission_id"], "--answer", "2")
     assert done.returncode == 0, done.stderr
     assert hook.decision()["updatedInput"]["answers"] == {"Which?": "B"}
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "ap_", "p"])
+def test_commands_answer_nothing_by_accident(place: Place, nothing: str) -> None:
+    """As when the variable of a script is empty, and only one question waits."""
+    hook, row = place.ask()
+    for arguments in (("approve",), ("deny",), ("permissions", "show")):
+        done = place.command(*arguments, nothing)
+        assert done.returncode == 2
+        assert "names no question" in done.stderr
+    unknown = place.command("approve", "ap_nothing")
+    assert (unknown.returncode, "hint: " in unknown.stderr) == (2, True)
+    question = place.command("approve", row["permission_id"], "--answer", "1")
+    assert "it asks no question" in question.stderr
+    assert hook.waits
 
 
 def test_commands_with_a_url_ask_that_server(place: Place) -> None:

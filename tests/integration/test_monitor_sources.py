@@ -213,7 +213,7 @@ def two_servers(tmp_path: Path) -> Iterator[dict[str, str]]:
 async def test_agents_in_panes_of_several_tmux_servers(two_servers: dict[str, str]) -> None:
     terminals = await panes(two_servers)
     assert len(terminals) == 2
-    assert {one.socket.name for one in terminals.values()} == {"one", "two servers"}
+    assert {Path(one.socket).name for one in terminals.values()} == {"one", "two servers"}
     found = [one for one in await discover(two_servers) if one.process.pid in terminals]
     assert [one.tmux_pane for one in found] == ["%0", "%0"]
 

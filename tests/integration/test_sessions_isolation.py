@@ -15,11 +15,15 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/sessions/{session_id}/turn"): {"prompt": "/echo got in"},
     ("PATCH", "/sessions/{session_id}"): {"model": "got-in"},
     ("POST", "/permissions/{permission_id}"): {"decision": "allow"},
+    ("POST", "/sessions/{session_id}/attach"): {"pid": 1, "start": 1},
 }
 """What a route needs beyond an empty object, so that it looks for the thing at all."""
+SCOPES = ("run", "adopt")
+"""So that it is not the scope that keeps an app away."""
 NOTHING: dict[str, Any] = {
     "session_id": NOBODYS,
     "permission_id": "pm_nobodys",
+    "approval_id": "ap_nobodys",
     "run_id": NOBODYS,
     "number": 1,
 }
@@ -32,7 +36,9 @@ def operations() -> list[tuple[str, str]]:
         (method, route.path_format)
         for router in ROUTERS
         for route in router.routes
-        if isinstance(route, AppRoute) and "{" in route.path_format
+        if isinstance(route, AppRoute)
+        and "{" in route.path_format
+        and not route.path_format.startswith("/monitor/")  # the machine's, not an app's
         for method in sorted(route.methods or ())
     ]
 
@@ -56,13 +62,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def app(server: Server) -> Iterator[App]:
-    with server.app() as app:
+    with server.app(scopes=SCOPES) as app:
         yield app
 
 
 @pytest.fixture
 def other(server: Server) -> Iterator[App]:
-    with server.app() as app:
+    with server.app(scopes=SCOPES) as app:
         yield app
 
 

@@ -24,6 +24,7 @@ def atmd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         hook(peer, "asking-1", "UserPromptSubmit", prompt="push it", tmux_pane="%7")
         hook(peer, "asking-1", "PermissionRequest", tool_name="Bash")
         hook(peer, "evil-1", "UserPromptSubmit", prompt="a\x1b[2Jb\x07")
+        hook(peer, "evil-2", "UserPromptSubmit", prompt="b")
         assert peer.silent()
         yield running
 
@@ -87,10 +88,11 @@ def test_show_tells_everything_and_why(atmd: Daemon) -> None:
 def test_show_says_when_none_or_several_are_meant(atmd: Daemon) -> None:
     none = run(atmd, "show", "zzz", check=False)
     assert none.returncode == 2
-    assert "no session has an id that begins with 'zzz'" in none.stderr
-    several = run(atmd, "show", "", check=False)
+    assert "No session matching 'zzz'" in none.stderr
+    assert "clawdforge ps" in none.stderr
+    several = run(atmd, "show", "evil", check=False)
     assert several.returncode == 2
-    assert "sessions are meant" in several.stderr
+    assert "Ambiguous target 'evil' matches 2 sessions" in several.stderr
 
 
 def test_without_a_monitor_they_say_how_to_start_one(tmp_path: Path) -> None:

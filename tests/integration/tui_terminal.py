@@ -100,6 +100,7 @@ def environ_of(folder: Path) -> dict[str, str]:
         "HOME": str(folder),
         "LANG": "C.UTF-8",
         "ATM_SOCKET": str(folder / "atm.sock"),
+        "ATMD_DISCOVERY": "off",  # other tests run agents, too
         "TMUX_TMPDIR": str(folder),
         "CLAWDFORGE_DATA_DIR": str(data),
         "CLAWDFORGE_DEFAULT_AGENT": "demo",

@@ -24,6 +24,7 @@ from clawdforge.core.session_effects import (
     Effect,
     EndTurn,
     Fact,
+    HandedOver,
     Keep,
     LeaveLine,
     Over,
@@ -153,6 +154,8 @@ def word(effect: Effect) -> str | None:
             return f"reply {ticket} {outcome.state if outcome else None}"
         case Settled(state=state):
             return f"settled {state}"
+        case HandedOver(ticket=ticket, error=error):
+            return f"refuse {ticket} {error.code}" if error else f"hand over {ticket}"
         case Over():
             return "over"
     return None
@@ -266,7 +269,8 @@ class Book:
                 assert not closed
                 assert self.running is None, "one turn at a time"
                 assert start.turn == self.row.turn_count + 1, "without gaps"
-                assert start.origin == "user" or self.seat == "agent", "last words are no turn"
+                assert start.origin != "agent" or self.seat == "agent", "last words are no turn"
+                assert (start.origin == "terminal") == (self.row.attached is not None)
                 self.turns[start.turn] = Turn(session_id=self.row.session_id, start=start)
                 self.row = replace(self.row, turn_count=start.turn)
                 self._expected = "turn_started"
@@ -288,6 +292,11 @@ class Book:
                 self._reply(effect)
             case Settled(permission=permission, state=state):
                 assert self.permissions[permission.permission_id].state is state
+            case HandedOver(error=None):
+                assert self.running is None
+                assert self.seat == "empty", "two would have the conversation"
+            case HandedOver():
+                pass
             case Over():
                 assert self.running is None
                 assert self.seat == "empty"
@@ -306,6 +315,7 @@ class Book:
                 assert self.seat in {"line", "granted"}
                 self.seat = "empty"
             case StartAgent():
+                assert self.row.attached is None, "somebody else has the conversation"
                 assert self.seat == "granted"
                 self.seat = "agent"
             case StopAgent():
@@ -347,6 +357,10 @@ class Book:
             for name in ("agent_session_id", "model", "options", "last_turn_at", "closed_at")
             if (value := getattr(patch, name)) is not None
         }
+        if patch.attached is not None:
+            given["attached"] = json.loads(json.dumps(patch.attached))
+        if patch.detach:
+            given["attached"] = None
         if "options" in given:
             given["options"] = json.loads(json.dumps(given["options"]))
         cost = (self.row.usage.cost_microusd or 0) + (patch.add_usage.cost_microusd or 0)

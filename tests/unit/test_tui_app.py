@@ -8,6 +8,7 @@ from tui_world import (
     NOW,
     Everything,
     FakeMonitor,
+    FakePanes,
     FakeServer,
     Lost,
     Removed,
@@ -280,7 +281,7 @@ async def test_where_nothing_is_asked_the_keys_say_so(monitor: FakeMonitor) -> N
             await screen.press(key)
             await screen.see("it asks nothing that can be answered here")
         await screen.press("I")
-        await screen.see("that cannot be done with it from here")
+        await screen.see("it cannot be interrupted from here")
         await screen.press("i")
         await screen.see("nothing can be said to it from here")
         assert not server.done
@@ -419,6 +420,33 @@ async def test_details_scroll_from_the_tree_and_with_the_keys_in_them(
         assert screen.app.board.cursor == cursor
         await screen.press("tab", "j")
         assert screen.app.board.cursor == cursor + 1
+
+
+async def test_the_newest_stays_in_sight_until_somebody_scrolls(monitor: FakeMonitor) -> None:
+    server = FakeServer(told=story())
+    async with dashboard(monitor, server, size=(140, 26)) as screen:
+        await screen.press("j")
+        await screen.see("tell the others")
+        server.asked = [question(args={"command": "git push\n" * 6})]
+        screen.app.feeds.ask_now()
+        await screen.see("wants to use Bash")  # and leaves less room
+        await screen.see("tell the others")
+        await screen.press("K", "K")
+        await screen.until(lambda: "tell the others" not in screen.text)
+        server.asked = []
+        screen.app.feeds.ask_now()
+        await screen.until(lambda: "wants to use Bash" not in screen.text)
+        await screen.resize(140, 27)
+        assert "tell the others" not in screen.text
+
+
+async def test_there_is_no_window_too_narrow(monitor: FakeMonitor) -> None:
+    async with dashboard(monitor, FakePanes()) as screen:
+        await screen.press("slash", "c", "a", "r", "t", "enter", "v")
+        for width in (14, 11, 9, 4, 1):
+            await screen.resize(width, 30)
+        await screen.resize(100, 30)
+        await screen.see("41 passed")
 
 
 async def test_help_shows_the_keys_and_scrolls(monitor: FakeMonitor) -> None:

@@ -55,7 +55,7 @@ def test_what_was_begun_is_shown_and_can_be_given_up() -> None:
 
 
 def test_keys_of_the_terminal_mean_something_only_where_there_is_one() -> None:
-    assert pressed("d", "d", "x", "o", "l") == [Pressed("fold_open")]
+    assert pressed("o", "l") == [Pressed("fold_open")]
     reader = KeyReader(TERMINAL)
     assert pressed("d", "d", "x", "o", "l", reader=reader) == [
         Pressed("kill"),

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tui_world import DRIVEN, NOW, question, story, view, world
 
 from clawdforge.client import events
+from clawdforge.client.approvals import ApprovalInfo
 from clawdforge.tui.asked import Questions
 from clawdforge.tui.background import shade_of, shade_of_colorfgbg
 from clawdforge.tui.questions import (
@@ -14,6 +16,7 @@ from clawdforge.tui.questions import (
     has_own_options,
     question_lines,
     questions_of,
+    ways_to_answer,
 )
 from clawdforge.tui.spans import Line, width_of
 from clawdforge.tui.story import MAX_BLOCKS, MAX_TEXT_CHARS, Story
@@ -247,6 +250,29 @@ def test_other_answers_than_yes_and_no_are_noticed() -> None:
     assert has_own_options(question(options=(*question().options, other)))
     assert has_own_options(question(options=(PermissionOption(option_id="x"),)))
     assert not has_own_options(question(options=()))
+
+
+def approval(**facts: Any) -> ApprovalInfo:
+    return msgspec.convert({**msgspec.to_builtins(question()), **facts}, ApprovalInfo)
+
+
+def test_always_is_offered_by_a_terminal_only_with_what_it_means() -> None:
+    assert ways_to_answer(question()) == {"allow", "allow_always", "deny"}
+    assert ways_to_answer(approval()) == {"allow", "deny"}
+    means = approval(always=("Bash(git push) is allowed, in this project",))
+    assert ways_to_answer(means) == {"allow", "allow_always", "deny"}
+    shown = "\n".join(text(line) for line in question_lines(means, width=80, now=NOW))
+    assert "always: Bash(git push) is allowed, in this project" in shown
+
+
+def test_what_is_left_out_of_a_question_is_said() -> None:
+    shown = "\n".join(text(line) for line in question_lines(approval(cut=True), width=80, now=NOW))
+    assert "This is not all of it" in shown
+
+
+def test_what_stands_in_the_title_does_not_stand_below_it_again() -> None:
+    shown = asked_text(title="Push it", args={"command": "git push", "description": "Push it"})
+    assert shown.count("Push it") == 1
 
 
 def test_questions_are_found_by_any_id_of_their_session() -> None:

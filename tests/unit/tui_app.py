@@ -8,9 +8,10 @@ from typing import Any
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
-from tui_world import NOW, FakeMonitor, FakeServer
+from tui_world import NOW, FakeMonitor
 
 from clawdforge.tui.app import Dashboard
+from clawdforge.tui.providers import Provider
 
 TURNS = 500
 _FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
@@ -109,7 +110,7 @@ class Screen:
 @contextlib.asynccontextmanager
 async def dashboard(
     monitor: FakeMonitor,
-    *servers: FakeServer,
+    *servers: Provider,
     size: tuple[int, int] = (140, 40),
     **how: Any,
 ) -> AsyncIterator[Screen]:

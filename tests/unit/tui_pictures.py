@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tui_app import Screen, dashboard
-from tui_world import Everything, FakeMonitor, FakeServer, Lost, question, story, world
+from tui_world import Everything, FakeMonitor, FakePanes, FakeServer, Lost, question, story, world
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 CHOICES = {
@@ -40,13 +40,15 @@ class Scene:
     compact: bool = False
     asks_user: bool = False
     lost: bool = False
+    panes: bool = False
+    """Whether those that were started by hand run in tmux, as the dashboard does."""
 
 
 SCENES = {
     "dashboard-dark": Scene((140, 34), ("j",), "tell the others"),
     "dashboard-light": Scene((140, 34), ("j",), "tell the others", "light"),
     "dashboard-terminal": Scene((140, 34), ("j",), "tell the others", "terminal"),
-    "dashboard-details": Scene((140, 34), tuple("jjjjjjjjj"), "make the cart tests pass"),
+    "dashboard-details": Scene((140, 38), tuple("jjjjjjjjj"), "41 passed", panes=True),
     "dashboard-80x24": Scene((80, 24), ("j",), "tell the others"),
     "dashboard-sidebar": Scene((32, 34), ("j",), "git push", compact=True),
     "dashboard-help": Scene((100, 46), ("question_mark",), "half a page"),
@@ -63,7 +65,9 @@ async def draw(scene: Scene) -> str:
     news = Lost("none runs", 3.0, 2) if scene.lost else Everything(tuple(world()))
     how: dict[str, Any] = {"palette": scene.palette, "compact": scene.compact}
     server = FakeServer(asked, told=story())
-    async with dashboard(FakeMonitor(news), server, size=scene.size, **how) as screen:
+    servers = (server, FakePanes()) if scene.panes else (server,)
+    how["terminal"] = scene.panes
+    async with dashboard(FakeMonitor(news), *servers, size=scene.size, **how) as screen:
         if not scene.lost:
             await screen.until(lambda: screen.app.feeds.questions.tools(world()))
         for key in scene.keys:

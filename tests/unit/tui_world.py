@@ -11,7 +11,7 @@ from clawdforge.client.monitor_news import Discovered, Everything, Lost, News, R
 from clawdforge.core.observed.formats import format_time, format_tokens
 from clawdforge.core.observed.views import Evidence, SessionView
 from clawdforge.errors import InputError
-from clawdforge.tui.providers import Act, Offer
+from clawdforge.tui.providers import Act, Offer, Provider
 from clawdforge.wire.forge_sessions import PermissionOption
 
 NOW = 1_795_252_984.0
@@ -288,6 +288,24 @@ def story() -> list[events.Event]:
     return told
 
 
+PANE = (
+    "\x1b[38;5;174m✻\x1b[0m Running the cart's tests… \x1b[2m(42s · esc to interrupt)\x1b[0m\n"
+    "\n"
+    "\x1b[38;2;78;186;101m●\x1b[39m \x1b[1mBash\x1b[0m(pytest -q tests/cart)\n"
+    "  ⎿  \x1b[32m41 passed\x1b[0m, \x1b[31m2 failed\x1b[0m in 3.12s\n"
+    "     \x1b[31mFAILED\x1b[0m tests/cart/test_total.py::test_rounding\n"
+    "     \x1b[31mFAILED\x1b[0m tests/cart/test_total.py::test_free_items\n"
+    "\n"
+    "\x1b[1m\x1b[38;5;114m+  return total.quantize(CENT)\x1b[0m\n"
+    "\x1b[48;5;52m-  return round(total, 2)     \x1b[0m\n"
+    "\n"
+    "\x1b[2m─────────────────────────────────────────────\x1b[0m\n"
+    "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT} \n"
+    "\n\n\n"
+)
+"""What is in the pane of the one who runs tests."""
+
+
 class FakeMonitor:
     """A monitor that says what it is told to say."""
 
@@ -310,7 +328,7 @@ class FakeMonitor:
         return True
 
 
-class FakeServer:
+class FakeServer(Provider):
     """A provider that remembers what was done."""
 
     def __init__(self, *asked: PermissionInfo, told: Sequence[events.Event] = ()) -> None:
@@ -319,13 +337,13 @@ class FakeServer:
         self.done: list[tuple[Act, str]] = []
         self.refuses: str | None = None
 
-    def offers(self, view: SessionView) -> Collection[Offer]:
-        return ("send", "interrupt") if view.session else ()
+    def offers(self, view: SessionView | None) -> Collection[Offer]:
+        return ("send", "interrupt") if view is not None and view.session else ()
 
-    async def do(self, act: Act, view: SessionView) -> str:
+    async def do(self, act: Act, view: SessionView | None) -> str:
         if self.refuses is not None:
             raise InputError(self.refuses)
-        self.done.append((act, view.id))
+        self.done.append((act, view.id if view is not None else ""))
         asked = getattr(act, "question", None)
         if asked is not None:
             self.asked = [one for one in self.asked if one is not asked]
@@ -343,8 +361,28 @@ class FakeServer:
                 yield event
         await asyncio.Event().wait()
 
-    async def close(self) -> None:
-        pass
+
+class FakePanes(Provider):
+    """A provider for sessions in panes, that remembers what was done, and shows what it has."""
+
+    def __init__(self) -> None:
+        self.screens = {"%5": PANE}
+        self.looked: list[str] = []
+        self.done: list[tuple[Act, str]] = []
+
+    def offers(self, view: SessionView | None) -> Collection[Offer]:
+        alone: tuple[Offer, ...] = ("spawn",)
+        if view is None or not view.tmux_pane:
+            return alone
+        return ("jump", "kill", "send", "interrupt", "spawn", "screen")
+
+    async def do(self, act: Act, view: SessionView | None) -> str:
+        self.done.append((act, (view.tmux_pane or "") if view is not None else ""))
+        return "done"
+
+    async def screen(self, view: SessionView) -> str | None:
+        self.looked.append(view.tmux_pane or "")
+        return self.screens.get(view.tmux_pane or "")
 
 
 __all__ = [

@@ -14,6 +14,7 @@ from clawdforge.agents.lines import Program
 from clawdforge.agents.plugins import DriverKind, find_plugin, plugin_names
 from clawdforge.agents.presets import PRESETS
 from clawdforge.agents.status import STATUS_SECS, Statuses, flag_version, greeting_version
+from clawdforge.agents.terminal import Terminal
 from clawdforge.config import AgentSettings, Settings
 from clawdforge.core.names import AGENT_NAME, MODEL_NAME, is_agent_name, is_model_name
 from clawdforge.errors import AgentError, AgentMissingError, ConfigError
@@ -96,6 +97,17 @@ class Catalog:
             raise AgentMissingError(msg, hint=entry.kind.install)
         return self._make(entry, program)
 
+    def terminal(self, name: str) -> Terminal | None:
+        """How conversations of that agent change hands with a terminal.
+
+        None: they cannot, there is no such agent, or its program is missing.
+        """
+        entry = self._entries.get(name) or self._offered.get(name)
+        program = self._program(entry) if entry is not None else None
+        if entry is None or entry.kind.terminal is None or program is None:
+            return None
+        return entry.kind.terminal(self._started(entry, program), entry.agent)
+
     async def status(self, name: str) -> AgentStatus:
         """Whether the agent is there, and its version. Asked once per `STATUS_SECS`."""
         entry = self._known(name)
@@ -143,17 +155,16 @@ class Catalog:
         return await greeting_version(driver)
 
     def _make(self, entry: _Entry, program: str) -> Driver:
+        return entry.kind.make(self._processes, self._started(entry, program), entry.agent)
+
+    def _started(self, entry: _Entry, program: str) -> Program:
         agent = entry.agent
-        return entry.kind.make(
-            self._processes,
-            Program(
-                argv=(program, *entry.command[1:]),
-                extra_args=agent.args,
-                env=entry.kind.environment(self._environ, agent.env),
-                limits=limits_of(agent),
-                max_output_bytes=self._settings.max_output_bytes,
-            ),
-            agent,
+        return Program(
+            argv=(program, *entry.command[1:]),
+            extra_args=agent.args,
+            env=entry.kind.environment(self._environ, agent.env),
+            limits=limits_of(agent),
+            max_output_bytes=self._settings.max_output_bytes,
         )
 
     def _known(self, name: str) -> _Entry:

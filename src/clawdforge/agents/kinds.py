@@ -9,8 +9,10 @@ from clawdforge.agents.acp.driver import AcpDriver
 from clawdforge.agents.acp.driver import child_environment as acp_environment
 from clawdforge.agents.acpx.driver import AcpxDriver
 from clawdforge.agents.acpx.driver import child_environment as acpx_environment
+from clawdforge.agents.claude.driver import MAY_SEE as CLAUDE_SEES
 from clawdforge.agents.claude.driver import ClaudeDriver
 from clawdforge.agents.claude.driver import child_environment as claude_environment
+from clawdforge.agents.claude.terminal import ClaudeTerminal
 from clawdforge.agents.demo.agent import child_environment as demo_environment
 from clawdforge.agents.demo.agent import default_command, demo_driver
 from clawdforge.agents.lines import Program
@@ -38,6 +40,7 @@ KINDS: Mapping[str, DriverKind] = {
     CLAUDE: DriverKind(
         make=lambda processes, program, _: ClaudeDriver(processes, program),
         environment=claude_environment,
+        terminal=lambda program, agent: ClaudeTerminal(program, (*CLAUDE_SEES, *agent.env)),
         install=(
             "install it with `npm install -g @anthropic-ai/claude-code`, then run `claude` once"
         ),

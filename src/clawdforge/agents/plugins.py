@@ -15,6 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from clawdforge.agents.driver import Driver
 from clawdforge.agents.lines import Program
+from clawdforge.agents.terminal import Terminal
 from clawdforge.config import AgentSettings
 from clawdforge.errors import ConfigError
 from clawdforge.processes.environment import select
@@ -32,6 +33,8 @@ class DriverKind:
     environment: Callable[[Mapping[str, str], tuple[str, ...]], dict[str, str]] = select
     """What the agent gets to see of the server's environment, and of the variables (patterns)
     that the configuration names beyond that."""
+    terminal: Callable[[Program, AgentSettings], Terminal] | None = None
+    """For an agent whose conversations can change hands with a person's terminal."""
     command: tuple[str, ...] = ()
     """Program and first arguments, when the configuration names none."""
     install: str = "install it, or name its program as the `command` of the agent"

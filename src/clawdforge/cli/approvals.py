@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from clawdforge.client.approvals import ApprovalInfo
 
 QUESTION_TOOL = "AskUserQuestion"
+_SHOW = "`clawdforge permissions show ID`"
+_HINTS = {
+    "answers_missing": f"--answer TEXT for each question; {_SHOW} shows them",
+    "mode_missing": "--mode acceptEdits, or --mode default to be asked before each edit",
+    "mode_not_offered": f"{_SHOW} shows the modes that are offered",
+    "always_not_offered": f"without --always it holds once; {_SHOW} shows what is offered",
+    "not_shown": "answer it in its terminal, or deny it",
+}
 
 
 class Askers:
@@ -69,12 +77,19 @@ class Askers:
         Raises:
             ClawdforgeError: see `give_answer`.
         """
+        try:
+            return self._give(approval.permission_id, answer)
+        except ClawdforgeError as error:
+            error.hint = error.hint or _HINTS.get(error.code)
+            raise
+
+    def _give(self, approval_id: str, answer: dict[str, Any]) -> "ApprovalInfo":
         from clawdforge.client.approvals import give_answer
 
         if self._url is None:
-            return give_answer(approval.permission_id, **answer)
+            return give_answer(approval_id, **answer)
         with connected(self._url, self._data_dir) as client:
-            return client.answer_approval(approval.permission_id, **answer)
+            return client.answer_approval(approval_id, **answer)
 
     def _driven(self, *, every: bool, limit: int) -> "Sequence[PermissionInfo]":
         with connected(self._url, self._data_dir) as client:
@@ -96,6 +111,9 @@ def answers_of(args: Any, given: "Sequence[str]") -> dict[str, str]:
         InputError: there are more or fewer, or nothing was asked.
     """
     questions = list(_questions(args))
+    if not questions:
+        msg = "it asks no question"
+        raise InputError(msg, hint="without --answer you allow what it wants to do")
     if len(questions) != len(given):
         msg = f"{len(questions)} questions are asked, and {len(given)} answers were given"
         raise InputError(msg, hint="--answer for each, in their order")
@@ -106,6 +124,7 @@ def answers_of(args: Any, given: "Sequence[str]") -> dict[str, str]:
 def approval_details(info: "ApprovalInfo") -> tuple[tuple[str, object], ...]:
     """What only a session in a terminal has."""
     return (
+        *_choices(info.args),
         ("folder", info.cwd),
         ("tmux pane", info.tmux_pane),
         ("subagent", info.subagent_type or info.subagent),
@@ -113,6 +132,29 @@ def approval_details(info: "ApprovalInfo") -> tuple[tuple[str, object], ...]:
         ("modes", ", ".join(info.modes) or None),
         ("why", info.reason),
     )
+
+
+def question_words(args: Any) -> str:
+    """What is asked, in words; empty: it is no question."""
+    return " ".join(question for question, _ in _questions(args))
+
+
+def check_given(given: str) -> None:
+    """Nothing is answered by accident: an empty variable names no question.
+
+    Raises:
+        InputError: it names none.
+    """
+    if any(prefix.startswith(given.strip()) for prefix in ("pm_", "ap_")):
+        msg = f"{given!r} names no question"
+        raise InputError(msg, hint="`clawdforge permissions` lists those that wait, with their ids")
+
+
+def _choices(args: Any) -> "Iterator[tuple[str, object]]":
+    """The questions, and the numbers of their options as `--answer` takes them."""
+    for question, labels in _questions(args):
+        numbered = (f"{number} {label}" for number, label in enumerate(labels, 1))
+        yield "question", f"{question}  {'; '.join(numbered)}"
 
 
 def _is_absent(error: ClawdforgeError) -> bool:

@@ -14,6 +14,7 @@ Keeps a live picture of every agent session on this machine, and tells dashboard
   atmd            the same as atmd start
   atmd start      run here until Ctrl-C; with -d in the background
   atmd stop       end the one that runs
+  atmd restart    end the one that runs, and start one in the background
   atmd status     say whether one runs
 
 Agents report to it when their hooks are installed: clawdforge hooks install
@@ -25,9 +26,8 @@ STOP_SECS = 5.0
 def main() -> None:
     """Run the command; never returns."""
     arguments = _parser().parse_args()
-    code = {"start": _start, "stop": _stop, "status": _status}[arguments.command or "start"](
-        arguments
-    )
+    commands = {"start": _start, "stop": _stop, "restart": _restart, "status": _status}
+    code = commands[arguments.command or "start"](arguments)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: a thread that waits for a dead network file system must not keep us.
@@ -43,10 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action="version", version=f"atmd {__version__}")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer as one JSON object")
-    commands = parser.add_subparsers(dest="command", metavar="start|stop|status")
+    commands = parser.add_subparsers(dest="command", metavar="start|stop|restart|status")
     start = commands.add_parser("start", parents=[shared], help="run the monitor")
     start.add_argument("-d", "--daemon", action="store_true", help="in the background")
     commands.add_parser("stop", parents=[shared], help="end the one that runs")
+    commands.add_parser("restart", parents=[shared], help="end it, and start it in the background")
     commands.add_parser("status", parents=[shared], help="say whether one runs")
     parser.set_defaults(daemon=False, json=False)
     return parser
@@ -109,7 +110,12 @@ def _serve(environ: dict[str, str], *, in_background: bool, ready: Any) -> None:
     asyncio.run(run_daemon(paths, environ, ready=ready))
 
 
-def _stop(arguments: argparse.Namespace) -> int:
+def _restart(arguments: argparse.Namespace) -> int:
+    arguments.daemon = True
+    return _stop(arguments, quiet=True) or _start(arguments)
+
+
+def _stop(arguments: argparse.Namespace, *, quiet: bool = False) -> int:
     from clawdforge.monitor.asking import facts_of
     from clawdforge.monitor.paths import paths_of
     from clawdforge.monitor.pid_file import running
@@ -117,7 +123,8 @@ def _stop(arguments: argparse.Namespace) -> int:
     paths = paths_of(_environ())
     pid = running(paths)
     if pid is None:
-        _say(arguments, "Daemon is not running.", stopped=False, running=False)
+        if not quiet:
+            _say(arguments, "Daemon is not running.", stopped=False, running=False)
         return 0
     host = (facts_of(paths.socket) or {}).get("embedded_in")
     if host:
@@ -126,7 +133,7 @@ def _stop(arguments: argparse.Namespace) -> int:
             "Stop that instead.",
         )
         return 1
-    if not arguments.json:
+    if not arguments.json and not quiet:
         print(f"Stopping daemon (PID {pid})...", flush=True)
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECS
@@ -135,7 +142,8 @@ def _stop(arguments: argparse.Namespace) -> int:
             _complain(f"Daemon did not stop within {STOP_SECS:.0f} seconds.")
             return 1
         time.sleep(0.02)
-    _say(arguments, "Daemon stopped.", stopped=True, running=False, pid=pid)
+    if not quiet:
+        _say(arguments, "Daemon stopped.", stopped=True, running=False, pid=pid)
     return 0
 
 

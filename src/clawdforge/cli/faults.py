@@ -37,7 +37,7 @@ def exit_code(error: ClawdforgeError) -> int:
             return UNREACHABLE
         case ProtocolError():
             return FAILED
-        case ClawdforgeError(code="token_missing"):
+        case ClawdforgeError(code="token_missing" | "remote_failed"):
             return UNREACHABLE
         case ConfigError() | InputError():
             return USAGE

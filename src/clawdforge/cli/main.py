@@ -8,7 +8,9 @@ from typer.core import TyperGroup
 
 from clawdforge import __version__
 from clawdforge.cli import (
+    adopt,
     agents,
+    attach,
     chat,
     config,
     demo,
@@ -16,23 +18,38 @@ from clawdforge.cli import (
     explain,
     faults,
     hooks,
+    interrupt,
+    jump,
+    keys,
+    kill,
+    layout,
+    next_one,
+    notify,
     open_page,
+    peek,
     permissions,
     ps,
+    reply,
     run,
     runs,
+    send,
     serve,
     sessions,
     show,
+    spawn,
+    status,
     tokens,
     top,
     watch,
+    workspace,
 )
 from clawdforge.errors import ClawdforgeError
 
 START = "Start here"
 USE = "Use a server"
 SEE = "See all agents of this machine"
+STEER = "Steer them"
+TMUX = "Work in tmux"
 MANAGE = "Look after it"
 
 EPILOG = "Exit codes: " + "; ".join(
@@ -101,6 +118,20 @@ app.command("ps", rich_help_panel=SEE)(ps.ps)
 app.command("show", rich_help_panel=SEE)(show.show)
 app.command("watch", rich_help_panel=SEE)(watch.watch)
 app.command("explain", rich_help_panel=SEE)(explain.explain)
+app.command("status", rich_help_panel=SEE)(status.status)
+app.command("jump", rich_help_panel=STEER)(jump.jump)
+app.command("peek", rich_help_panel=STEER)(peek.peek)
+app.command("send", rich_help_panel=STEER, context_settings=send.SETTINGS)(send.send)
+app.command("reply", rich_help_panel=STEER)(reply.reply)
+app.command("interrupt", rich_help_panel=STEER)(interrupt.interrupt)
+app.command("kill", rich_help_panel=STEER)(kill.kill)
+app.command("spawn", rich_help_panel=STEER)(spawn.spawn)
+app.command("next", rich_help_panel=STEER)(next_one.next_one)
+app.command("layout", rich_help_panel=TMUX)(layout.layout)
+app.add_typer(workspace.app, name="workspace", rich_help_panel=TMUX)
+app.add_typer(keys.app, name="keys", rich_help_panel=TMUX)
+app.command("adopt", rich_help_panel=USE)(adopt.adopt)
+app.command("attach", rich_help_panel=USE)(attach.attach)
 app.command("run", rich_help_panel=USE)(run.run)
 app.command("chat", rich_help_panel=USE)(chat.chat)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=USE)
@@ -111,6 +142,7 @@ app.command("agents", rich_help_panel=USE)(agents.agents)
 app.add_typer(runs.app, name="runs", rich_help_panel=USE)
 app.add_typer(tokens.app, name="token", rich_help_panel=MANAGE)
 app.add_typer(hooks.app, name="hooks", rich_help_panel=MANAGE)
+app.add_typer(notify.app, name="notify", rich_help_panel=MANAGE)
 app.command("config", rich_help_panel=MANAGE)(config.config)
 
 

@@ -1,12 +1,11 @@
-"""Sessions of the monitor as lines of the terminal; how one is named on the command line."""
+"""Sessions of the monitor as lines of the terminal."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from clawdforge.core.observed.formats import format_money
 from clawdforge.core.texts import one_line
-from clawdforge.errors import InputError
 from clawdforge.tui.looks import doing, is_working, look, needs_person, silent_secs
 from clawdforge.tui.rows import name_of
 from clawdforge.tui.times import lasting, moment, since
@@ -30,6 +29,8 @@ COLUMNS = (
     "FIRST PROMPT",
 )
 PROMPT_CHARS = 60
+NAME_CELLS = 13
+"""The longest name that `name_of` gives."""
 
 
 def person_first(views: "Iterable[SessionView]") -> "list[SessionView]":
@@ -68,27 +69,12 @@ def change_line(view: "SessionView", now: float) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(now))
     what = one_line(view.first_prompt or "", PROMPT_CHARS)
     sign = look(view).plain
-    head = f"{clock}  {sign} {name_of(view):<8}  {project_name(view):<24}  {doing(view):<16}"
-    return f"{head}  {format_money(view.cost_usd):>7}  {what}".rstrip()
+    head = f"{clock}  {sign} {name_of(view):<{NAME_CELLS}}  {project_name(view):<24}"
+    return f"{head}  {doing(view):<16}  {format_money(view.cost_usd):>7}  {what}".rstrip()
 
 
-def the_session(views: "Sequence[SessionView]", given: str) -> "SessionView":
-    """The session that is meant: by the beginning of an id of its, by its pane or its process.
-
-    Raises:
-        InputError: none is, or more than one.
-    """
-    found = [view for view in views if given in {view.id, view.tmux_pane, str(view.pid)}]
-    found = found or [
-        view
-        for view in views
-        if view.id.startswith(given) or (view.agent_session_id or "").startswith(given)
-    ]
-    if len(found) == 1:
-        return found[0]
-    hint = "`clawdforge ps` shows them"
-    if not found:
-        msg = f"no session has an id that begins with {given!r}, nor such a pane or process"
-        raise InputError(msg, code="not_found", hint=hint)
-    msg = f"{len(found)} sessions are meant by {given!r}"
-    raise InputError(msg, code="ambiguous", hint=f"give more of the id; {hint}")
+def short_id_of(session_id: str) -> str:
+    """The short name of a session that is gone, as `name_of` gave it."""
+    if session_id.startswith("pending-"):
+        return one_line(session_id.removeprefix("pending-"), NAME_CELLS)
+    return one_line(session_id[:NAME_CELLS] if session_id[14:15] == "7" else session_id[:8])

@@ -66,10 +66,11 @@ def show_permission(
     permission: PERMISSION, as_json: AS_JSON = False, url: URL = None, data_dir: DATA_DIR = None
 ) -> None:
     """Show exactly what an agent wants to do."""
-    from clawdforge.cli.approvals import Askers
+    from clawdforge.cli.approvals import Askers, check_given
     from clawdforge.cli.ids import permission_id
     from clawdforge.cli.screen import print_facts, print_json
 
+    check_given(permission)
     info: PermissionInfo | None = Askers(url, data_dir).approval(permission)
     if info is None:
         with connected(url, data_dir) as client:
@@ -116,9 +117,10 @@ def approve(
 
       clawdforge approve ap_81bd --answer 2
     """
-    from clawdforge.cli.approvals import Askers, answers_of
+    from clawdforge.cli.approvals import Askers, answers_of, check_given
     from clawdforge.cli.ids import permission_id
 
+    check_given(permission)
     askers = Askers(url, data_dir)
     scope: Literal["once", "always"] = "always" if always else "once"
     approval = askers.approval(permission)
@@ -156,9 +158,10 @@ def deny(
 
     Example: clawdforge deny pm_3f0c --message "Use the staging database."
     """
-    from clawdforge.cli.approvals import Askers
+    from clawdforge.cli.approvals import Askers, check_given
     from clawdforge.cli.ids import permission_id
 
+    check_given(permission)
     askers = Askers(url, data_dir)
     approval = askers.approval(permission)
     if approval is not None:
@@ -191,22 +194,40 @@ def _tell(info: "PermissionInfo", *, as_json: bool) -> None:
 
 
 def _what(info: "PermissionInfo") -> str:
+    return f"{info.tool} {_gist(info)}"
+
+
+def _gist(info: "PermissionInfo") -> str:
+    """What it wants, in a few words."""
+    from clawdforge.cli.approvals import question_words
     from clawdforge.cli.screen import in_short, one_line
 
-    return f"{info.tool} {in_short(info.args, 60) or one_line(info.title or '', 60)}"
+    words = question_words(info.args)
+    return one_line(words, 60) or in_short(info.args, 60) or one_line(info.title or "", 60)
 
 
 def _row(info: "PermissionInfo") -> tuple[str, ...]:
-    from clawdforge.cli.screen import ago, in_short, one_line
+    from clawdforge.cli.screen import ago
 
     return (
         ago(info.asked_at),
         info.state,
         info.tool,
-        in_short(info.args, 60) or one_line(info.title or "", 60) or "-",
+        _gist(info) or "-",
         info.session_id[:8],
         info.permission_id,
     )
+
+
+def _left(info: "PermissionInfo") -> str | None:
+    """How long it still waits."""
+    import time
+
+    from clawdforge.cli.screen import duration
+
+    if info.expires_at is None:
+        return None
+    return f"{duration(max(0, info.expires_at - int(time.time())) * 1000)} more"
 
 
 def _details(info: "PermissionInfo") -> tuple[tuple[str, object], ...]:
@@ -217,7 +238,7 @@ def _details(info: "PermissionInfo") -> tuple[tuple[str, object], ...]:
     from clawdforge.client.approvals import ApprovalInfo
 
     args = msgspec.json.format(msgspec.json.encode(info.args), indent=2).decode()
-    offers = ", ".join(option.name or option.option_id for option in info.options)
+    offers = "; ".join(option.name or option.option_id for option in info.options)
     answer = info.answer or {}
     more = approval_details(info) if isinstance(info, ApprovalInfo) else ()
     cut = isinstance(info, ApprovalInfo) and info.cut
@@ -235,7 +256,7 @@ def _details(info: "PermissionInfo") -> tuple[tuple[str, object], ...]:
         ("it offers", offers),
         *more,
         ("asked", moment(info.asked_at)),
-        ("waits until", moment(info.expires_at) if info.state == "pending" else None),
+        ("waits", _left(info) if info.state == "pending" else None),
         ("answered", moment(info.answered_at)),
         ("by", info.answered_by),
         ("scope", answer.get("scope")),

@@ -44,6 +44,7 @@ def session_facts(info: "SessionInfo") -> tuple[tuple[str, object], ...]:
         ("last turn", moment(info.last_turn_at)),
         ("closed", moment(info.closed_at)),
         ("agent runs", "yes" if info.live else "no"),
+        ("terminal", _terminal(info)),
         ("turns", str(info.turn_count)),
         ("running turn", info.turn),
         ("asks", f"{info.pending_permissions} questions" if info.pending_permissions else None),
@@ -56,6 +57,16 @@ def session_facts(info: "SessionInfo") -> tuple[tuple[str, object], ...]:
         ("context", context),
         ("cost", cost(usage.cost_microusd)),
     )
+
+
+def _terminal(info: "SessionInfo") -> str | None:
+    """Who has it in a terminal."""
+    from clawdforge.cli.screen import moment
+
+    lease = info.attached
+    if lease is None:
+        return None
+    return f"process {lease.get('pid')}, {moment(lease.get('since'))}, by {lease.get('by')}"
 
 
 def turn_row(turn: "TurnInfo") -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clawdforge.cli.connection import AS_JSON
-from clawdforge.cli.ps import WORDS
+from clawdforge.cli.ps import WORDS, understood
 
 if TYPE_CHECKING:
     from clawdforge.client.monitor_news import News
@@ -40,7 +40,7 @@ def watch(
     from clawdforge.client.monitor import MonitorFeed
     from clawdforge.tui.filters import Filter
 
-    telling = Telling(Filter(" ".join(words or ())), every=every, as_json=as_json)
+    telling = Telling(Filter(understood(words)), every=every, as_json=as_json)
     asyncio.run(_follow(MonitorFeed(name="clawdforge-watch"), telling))
 
 
@@ -99,6 +99,7 @@ class Telling:
             stdout().print(change_line(view, time.time()), markup=False)
 
     def _removed(self, session_id: str, reason: str | None) -> None:
+        from clawdforge.cli.monitor_rows import NAME_CELLS, short_id_of
         from clawdforge.cli.screen import print_json_line, stdout
 
         if self._told.pop(session_id, None) is None:
@@ -109,7 +110,8 @@ class Telling:
         else:
             clock = time.strftime("%H:%M:%S")
             why = f" ({reason})" if reason else ""
-            stdout().print(f"{clock}  - {session_id[:8]:<8}  gone{why}", markup=False)
+            name = short_id_of(session_id)
+            stdout().print(f"{clock}  - {name:<{NAME_CELLS}}  gone{why}", markup=False)
 
     def _lost(self, reason: str) -> None:
         from clawdforge.cli.screen import print_json_line, stderr

@@ -151,7 +151,7 @@ def give_answer(
         reply = ask_monitor(request, path)
     except MonitorRefusedError as error:
         kind, status = _ERRORS.get(error.code, (ApiError, 422))
-        raise kind(error.message, status=status, code=error.code) from None
+        raise kind(error.why, status=status, code=error.code) from None
     if not isinstance(reply, atm.ApprovalAnswered):
         raise ProtocolError(_STRANGE)
     try:

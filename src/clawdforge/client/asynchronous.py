@@ -10,6 +10,7 @@ import httpx
 from clawdforge.client import approval_calls, arguments, calls, session_calls
 from clawdforge.client.asynchronous_connection import AsyncConnection
 from clawdforge.client.asynchronous_session import AsyncSession
+from clawdforge.client.handover_calls import AsyncHandOverCalls
 from clawdforge.client.page import PageLink, page_link
 from clawdforge.client.results import AppToken, FileToken, RunResult
 from clawdforge.client.target import aim
@@ -27,7 +28,7 @@ from clawdforge.wire.forge_sessions import (
 )
 
 
-class AsyncClient:
+class AsyncClient(AsyncHandOverCalls):
     """`Client` for asyncio: the same arguments, methods, results and errors, awaited.
 
         async with AsyncClient() as client:

@@ -6,16 +6,22 @@ from typing import Any
 from clawdforge.client import calls
 from clawdforge.client.approval_calls import ApprovalCalls
 from clawdforge.client.blocking_connection import Connection
+from clawdforge.client.handover_calls import HandOverCalls
 from clawdforge.client.page import PageLink, page_link
 from clawdforge.client.results import AppToken
 from clawdforge.wire.forge import TokenInfo
 from clawdforge.wire.forge_sessions import PolicyMode
 
 
-class AdminCalls(ApprovalCalls):
+class AdminCalls(ApprovalCalls, HandOverCalls):
     """Calls with the admin token."""
 
     _connection: Connection
+
+    @property
+    def has_admin_token(self) -> bool:
+        """Whether an admin token is known; whether it is the server's, the server knows."""
+        return self._connection.target.place.admin_token is not None
 
     def create_token(
         self,

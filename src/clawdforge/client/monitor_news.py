@@ -53,9 +53,33 @@ class Lost:
     """When the next try is."""
     tries: int
     """How many in a row have failed, this one with them."""
+    hint: str | None = None
+    """What to do, where that is known."""
 
 
-News: TypeAlias = Everything | Updated | Removed | Discovered | Lost
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """How fresh the picture of another machine is. Times are seconds since 1970."""
+
+    name: str
+    """As in `SessionView.host`."""
+    live: bool = False
+    """It is heard of; else what is shown of it is old, or nothing."""
+    since: float | None = None
+    """Since when that is so."""
+    heard_at: float | None = None
+    """When something was last heard of it; None: never."""
+    reason: str = ""
+    """Why it is not heard of; empty: it is, or it is only being connected."""
+    hint: str | None = None
+    """What to do."""
+    retry_at: float | None = None
+    """When it is tried again."""
+    tries: int = 0
+    """How many in a row have failed."""
+
+
+News: TypeAlias = Everything | Updated | Removed | Discovered | Lost | Machine
 
 
 class Reading:

@@ -231,6 +231,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "CLAWDFORGE_MONITOR",
         ),
     ] = "auto"
+    hosts: Annotated[
+        tuple[str, ...],
+        _about(
+            "Other machines whose agent sessions `clawdforge top` and the page show, too, over "
+            "ssh: user@machine, names of ~/.ssh/config.",
+            "CLAWDFORGE_HOSTS",
+        ),
+    ] = ()
     max_event_readers: Annotated[
         Positive, _about("Streams of events at once.", "CLAWDFORGE_MAX_EVENT_READERS")
     ] = 1000

@@ -25,6 +25,8 @@ class SessionOptions:
     """Names of the configuration."""
     fork: str | None = None
     """The agent's id of the conversation of which this one is to become a copy."""
+    adopted: Mapping[str, Any] | None = None
+    """Where a session comes from that somebody began in a terminal; see `Adopted`. JSON."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is kept: what says nothing is left out."""
@@ -45,6 +47,7 @@ class SessionOptions:
 
     def shown(self) -> dict[str, Any]:
         """For the app that owns the session: everything but the text of the system prompt."""
+        folder = Adopted.of(self.adopted).folder
         return {
             "system_mode": self.system_mode,
             "effort": self.effort,
@@ -53,7 +56,42 @@ class SessionOptions:
             "workspace": dict(self.workspace) if self.workspace else None,
             "mcp_servers": list(self.mcp_servers),
             "secrets": list(self.secrets),
+            **({} if folder is None else {"folder": folder}),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """Where a session comes from that somebody began in a terminal."""
+
+    conversation: str | None = None
+    """The agent's name for it there."""
+    folder: str | None = None
+    """The person's own folder, in which it goes on; None: in one of ours."""
+    theirs: str | None = None
+    """The conversation that is the person's and not ours to remove."""
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any] | None) -> "Adopted":
+        """From what was kept; all None for a session that began here."""
+        return cls(**{name: (kept or {}).get(name) for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What is to be taken over from a terminal."""
+
+    conversation: str
+    """The agent's own name for it."""
+    fork: bool = False
+    """A copy is taken over; who has it goes on with it."""
+    agent: str | None = None
+    app: str | None = None
+    """Whose it is to be; only the admin may say so. None: the caller's."""
+    home: str | None = None
+    """Where to look first for what the agent wrote; only the admin may say so."""
+    permissions: Any = None
+    meta: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

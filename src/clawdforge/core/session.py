@@ -6,7 +6,8 @@ a turn, kept warm for a while, ended when nobody needs it, and woken again.
 
 Here it is decided what an input means for both; what a turn goes through is in
 `core.session_turns`, what its agent goes through in `core.session_agent`, what happens without it
-in `core.session_losses`, the end of it all in `core.session_ending`, its questions in `core.asks`.
+in `core.session_losses`, the end of it all in `core.session_ending`, its questions in `core.asks`,
+and what it means that somebody has the conversation in a terminal in `core.session_handover`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +25,13 @@ from clawdforge.core.events import (
     TurnEnded,
     TurnStarted,
 )
+from clawdforge.core.handover import Lease
+from clawdforge.core.handover import refusal as attached
 from clawdforge.core.permission import Policy
 from clawdforge.core.session_agent import AgentLife
 from clawdforge.core.session_effects import Change, Effect, Reply
 from clawdforge.core.session_ending import Ending, refusal
+from clawdforge.core.session_handover import HandOver
 from clawdforge.core.session_inputs import (
     Answered,
     Broke,
@@ -37,6 +41,7 @@ from clawdforge.core.session_inputs import (
     Granted,
     Happened,
     Input,
+    Lend,
     Limits,
     Moment,
     OptionsChanged,
@@ -44,6 +49,7 @@ from clawdforge.core.session_inputs import (
     Refused,
     RestAsked,
     StopAsked,
+    TakenBack,
     Timer,
     TurnRequest,
     WarmUp,
@@ -83,11 +89,13 @@ class SessionMachine:
             new_id=new_id,
             agent_id=claim.session.agent_session_id,
             turns=claim.session.turn_count,
+            lease=Lease.of(claim.session.attached),
         )
         self._asks = Asks(session=claim.session, epoch=claim.epoch, policy=policy, cwd=cwd)
         self._agent = AgentLife(self._state)
         self._turns = TurnLife(self._state, self._agent, self._asks)
         self._ending = Ending(self._state, self._agent, self._turns)
+        self._hands = HandOver(self._state, self._agent, self._turns)
         self._losses = Losses(self._state, self._agent, self._turns, self._ending)
 
     @property
@@ -104,6 +112,11 @@ class SessionMachine:
     def current(self) -> OpenTurn | None:
         """The turn that runs."""
         return self._state.current
+
+    @property
+    def lease(self) -> Lease | None:
+        """Who has the conversation instead of us; None: nobody."""
+        return self._state.lease
 
     @property
     def agent_session_id(self) -> str | None:
@@ -179,7 +192,8 @@ class SessionMachine:
             case Happened(event=event):
                 self._happened(event)
             case WarmUp():
-                state.warming |= state.agent is Agent.NONE and not self.is_closed
+                free = state.lease is None and not self.is_closed
+                state.warming |= free and state.agent is Agent.NONE
             case Granted(place=place):
                 if self._agent.waits_for(place):
                     self._agent.granted()
@@ -203,6 +217,10 @@ class SessionMachine:
                 self._ending.begin(input_)
             case OptionsChanged():
                 self._options_changed(input_)
+            case Lend():
+                self._hands.lend(input_)
+            case TakenBack():
+                self._hands.take_back(input_)
         self._go_on()
         return state.out
 
@@ -211,11 +229,15 @@ class SessionMachine:
         if state.stop is not None or self.is_closed:
             state.do(Reply(ticket=request.ticket, error=refusal(state.stop)))
             return
+        if state.lease is not None:
+            state.do(Reply(ticket=request.ticket, error=attached(state.lease)))
+            return
         state.queue.append((request, state.now.mono))
 
     def _go_on(self) -> None:
         """Whatever can be done next."""
         state = self._state
+        self._hands.go_on()
         if state.stop is not None:
             self._ending.go_on(state.stop)
         elif state.outdated and state.running and state.ready_for_next:

@@ -27,6 +27,8 @@ class Fact:
     type: str
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     turn: int = 0
+    at: int | None = None
+    """UTC seconds, of what is told late; None: now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +184,14 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """* The conversation has changed hands, or will not."""
+
+    ticket: int
+    error: ClawdforgeError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Over:
     """* Nothing is left to do: the actor ends and gives the session up."""
 
@@ -205,5 +215,6 @@ Effect = (
     | Begun
     | Reply
     | Settled
+    | HandedOver
     | Over
 )

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from clawdforge.core.events import Event
+from clawdforge.core.handover import Lease, Past
 from clawdforge.core.permission import Policy
 from clawdforge.errors import ClawdforgeError
 
@@ -170,6 +171,31 @@ class OptionsChanged:
     model: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lend:
+    """Somebody else is to have the conversation; again from the same: they have it now."""
+
+    ticket: int
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """Who had the conversation has it no more."""
+
+    ticket: int
+    lease: Lease
+    """Of whom that is known; nothing happens when it is somebody else's by now."""
+    past: Past
+    """What was said there."""
+    agent_session_id: str | None
+    """The agent's own name for the conversation; None: nothing was written down."""
+    opening: Mapping[str, Any] | None = None
+    """What is to be told before, in a session that was made of it."""
+    keep_prompts: bool = False
+    """The operator wants the text of prompts in the ledger."""
+
+
 Input = (
     Prompted
     | WarmUp
@@ -184,4 +210,6 @@ Input = (
     | RestAsked
     | StopAsked
     | OptionsChanged
+    | Lend
+    | TakenBack
 )

@@ -49,6 +49,8 @@ class Session:
     request_digest: str | None = None
     """Names what was asked for with that key."""
     forked_from: str | None = None
+    attached: Mapping[str, Any] | None = field(default=None, repr=False)
+    """Who has the conversation instead of us, see `core.handover.Lease`; JSON. None: nobody."""
 
 
 class TurnState(StrEnum):
@@ -71,7 +73,8 @@ class TurnStart:
     """From 1, without gaps."""
     started_at: int
     origin: str = "user"
-    """`user`, or `agent` for a turn that it started by itself."""
+    """`user`, `agent` for a turn that it started by itself, `terminal` for one that a person had
+    with the agent in a terminal."""
     model: str | None = None
     prompt_bytes: int = 0
     prompt_sha256: str = ""
@@ -181,6 +184,10 @@ class SessionPatch:
     closed_at: int | None = None
     reopen: bool = False
     """Open again what was closed."""
+    attached: Mapping[str, Any] | None = field(default=None, repr=False)
+    """Somebody else has the conversation from now on; see `core.handover.Lease`."""
+    detach: bool = False
+    """Nobody else has it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

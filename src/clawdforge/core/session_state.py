@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from clawdforge.core.handover import Lease
 from clawdforge.core.session_effects import Effect, Fact
 from clawdforge.core.session_inputs import Limits, Moment, StopAsked, TurnRequest
 from clawdforge.core.session_records import Session
@@ -54,6 +55,8 @@ class SessionState:
     """The agent was started with a conversation to go on with."""
     outdated: bool = False
     """The agent that runs was started with options that have changed since."""
+    lease: Lease | None = None
+    """Somebody else has the conversation: no agent is started, no turn taken."""
     stop: StopAsked | None = None
     """Everything is to end."""
     now: Moment = field(default_factory=lambda: Moment(utc=0, mono=0))

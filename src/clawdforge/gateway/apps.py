@@ -23,7 +23,7 @@ from clawdforge.store.ledger import Ledger
 
 LOCAL_APP = "local"
 """The app of the commands on this machine; its token is in the data folder."""
-SCOPES = ("run", "metrics", "monitor", "approve")
+SCOPES = ("run", "metrics", "monitor", "approve", "control", "adopt")
 
 
 class Apps:
@@ -90,6 +90,10 @@ class Apps:
             if app.app_id == app_id:
                 return app.policy
         return None
+
+    def named(self, name: str) -> App | None:
+        """The live app of a name; None: there is none."""
+        return next((app for app in self._by_digest.values() if app.name == name), None)
 
     def listed(self) -> list[App]:
         """The live apps by name, with the newest `last_used_at`."""

@@ -62,10 +62,23 @@ def noted(home: Path) -> Worktree | None:
     return tree if all(isinstance(value, str) for value in asdict(tree).values()) else None
 
 
-def copy_work(source: Path, home: Path, limits: CopyLimits) -> None:
+def renew_home(home: Path, folder: Path) -> None:
+    """Before an agent works in a person's own folder: one for temporary files.
+
+    Raises:
+        InputError: the person's is gone (`workspace_gone`).
+    """
+    if not folder.is_dir():
+        msg = f"the folder of the conversation is gone: {folder}"
+        raise InputError(msg, code="workspace_gone")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    renew_tmp(home)
+
+
+def copy_work(work: Path, home: Path, limits: CopyLimits) -> None:
     """Make a workspace with what is in another."""
     make_work(home)
-    copy_tree(source / "work", home / "work", limits)
+    copy_tree(work, home / "work", limits)
 
 
 def copy_over(source: Path, home: Path, limits: CopyLimits) -> None:

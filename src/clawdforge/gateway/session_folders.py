@@ -76,8 +76,19 @@ class SessionFolders:
         if wish is not None:
             self._repositories.check(wish)
 
-    async def make(self, session_id: str, workspace: Mapping[str, Any] | None) -> Folders:
+    async def make(
+        self,
+        session_id: str,
+        workspace: Mapping[str, Any] | None,
+        *,
+        folder: Path | None = None,
+    ) -> Folders:
         """Make the folders of a new session; all or nothing.
+
+        Args:
+            session_id: Whose.
+            workspace: How its workspace is to be made.
+            folder: A person's own, which is its workspace instead.
 
         Raises:
             InputError: it may not be used, or git failed (`workspace_failed`).
@@ -87,6 +98,8 @@ class SessionFolders:
         wish = parse_workspace(workspace)
         home = self._home(session_id)
         await self._make_home(home, session_id)
+        if folder is not None:
+            return self._folders(session_id, folder)
         try:
             await self._fill(session_id, home, wish)
         except BaseException:
@@ -95,7 +108,12 @@ class SessionFolders:
         return self._folders(session_id)
 
     async def prepare(
-        self, session_id: str, workspace: Mapping[str, Any] | None, *, turns: int
+        self,
+        session_id: str,
+        workspace: Mapping[str, Any] | None,
+        *,
+        turns: int,
+        folder: Path | None = None,
     ) -> Folders:
         """Before the agent is started: an empty folder for temporary files, a look at the rest.
 
@@ -104,6 +122,7 @@ class SessionFolders:
             workspace: As it was made with.
             turns: How many turns the session has had. Before the first there is nothing to lose,
                 and a workspace that is gone is made again.
+            folder: A person's own, which is its workspace instead.
 
         Raises:
             InputError: the workspace is gone (`workspace_gone`), or cannot be made again.
@@ -111,6 +130,9 @@ class SessionFolders:
         """
         await self._resolve()
         home = self._home(session_id)
+        if folder is not None:
+            await self._in_thread(disk.renew_home, home, folder)
+            return self._folders(session_id, folder)
         if not await self._in_thread(disk.is_folder, home / "work"):
             if turns:
                 raise workspace_gone()
@@ -120,7 +142,12 @@ class SessionFolders:
         return self._folders(session_id)
 
     async def stage(
-        self, session_id: str, attachments: Sequence[Attachment], *, turn: int
+        self,
+        session_id: str,
+        attachments: Sequence[Attachment],
+        *,
+        turn: int,
+        folder: Path | None = None,
     ) -> Sequence[str]:
         """Copy a turn's files into the workspace; their names there. All or nothing.
 
@@ -131,13 +158,18 @@ class SessionFolders:
         """
         if not attachments:
             return ()
-        cwd = self.cwd(session_id)
+        cwd = folder or self.cwd(session_id)
         if not await self._in_thread(disk.is_folder, cwd):
             raise workspace_gone()
         return await self._in_thread(disk.stage, cwd, attachments, turn)
 
     async def copy(
-        self, source_id: str, target_id: str, workspace: Mapping[str, Any] | None
+        self,
+        source_id: str,
+        target_id: str,
+        workspace: Mapping[str, Any] | None,
+        *,
+        folder: Path | None = None,
     ) -> Folders:
         """Make the folders of a fork, with what is in the workspace of its source.
 
@@ -150,14 +182,15 @@ class SessionFolders:
         await self._resolve()
         wish = parse_workspace(workspace)
         source, home = self._home(source_id), self._home(target_id)
-        if not await self._in_thread(disk.is_folder, source / "work"):
+        work = folder or source / "work"
+        if not await self._in_thread(disk.is_folder, work):
             raise workspace_gone()
         await self._make_home(home, target_id)
         try:
             if wish is not None and wish.worktree:
                 await self._copy_worktree(source, target_id, home)
             else:
-                await self._in_thread(disk.copy_work, source, home, self._limits)
+                await self._in_thread(disk.copy_work, work, home, self._limits)
         except BaseException:
             await self.remove(target_id)
             raise
@@ -235,9 +268,9 @@ class SessionFolders:
             raise InputError(msg)
         return self._root / session_id
 
-    def _folders(self, session_id: str) -> Folders:
+    def _folders(self, session_id: str, folder: Path | None = None) -> Folders:
         home = self._home(session_id)
-        return Folders(cwd=home / "work", tmp=home / "tmp")
+        return Folders(cwd=folder or home / "work", tmp=home / "tmp")
 
 
 def _short(session_id: str) -> str:

@@ -1,5 +1,6 @@
 """The files of the web page, read once: they are part of the program."""
 
+import gzip
 import hashlib
 from dataclasses import dataclass, field
 from importlib import resources
@@ -17,6 +18,8 @@ class PageFile:
     """One of them."""
 
     content: bytes = field(repr=False)
+    packed: bytes = field(repr=False)
+    """The same, for who takes gzip."""
     media_type: str
     etag: str
 
@@ -28,7 +31,12 @@ def _read() -> dict[str, PageFile]:
         if kind is not None:
             content = entry.read_bytes()
             etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-            found[entry.name] = PageFile(content=content, media_type=kind, etag=etag)
+            found[entry.name] = PageFile(
+                content=content,
+                packed=gzip.compress(content, mtime=0),
+                media_type=kind,
+                etag=etag,
+            )
     return found
 
 

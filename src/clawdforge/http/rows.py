@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from clawdforge.core.handover import Lease
 from clawdforge.core.options import SessionOptions
 from clawdforge.core.sdk_events import sdk_events
-from clawdforge.core.session_records import Permission, StoredEvent, Turn, TurnState
+from clawdforge.core.session_records import Permission, Session, StoredEvent, Turn, TurnState
 from clawdforge.gateway.sessions.service import View
 from clawdforge.gateway.sessions.writing import bodies_of
 
@@ -39,7 +40,13 @@ def session_row(view: View) -> dict[str, Any]:
             "context_size": session.context_size,
         },
         "pending_permissions": view.pending_permissions,
+        "attached": _attached(session),
     }
+
+
+def _attached(session: Session) -> dict[str, Any] | None:
+    lease = Lease.of(session.attached)
+    return {"by": lease.by, "since": lease.since, "pid": lease.pid} if lease else None
 
 
 def turn_row(turn: Turn) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What the routes work with: put together by the server, carried by the app."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 from fastapi import Request
 
@@ -12,7 +12,9 @@ from clawdforge.gateway.apps import Apps
 from clawdforge.gateway.caller import Caller
 from clawdforge.gateway.files import Files
 from clawdforge.gateway.runs import Runs
+from clawdforge.gateway.sessions.adoption import Adoptions
 from clawdforge.gateway.sessions.changes import Changes
+from clawdforge.gateway.sessions.handover import Hands
 from clawdforge.gateway.sessions.hub import Hub
 from clawdforge.gateway.sessions.permissions import Permissions
 from clawdforge.gateway.sessions.service import Sessions
@@ -53,6 +55,74 @@ class Picture(Protocol):
         """Who runs the monitor: `embedded`, `client`, `none`."""
         ...
 
+    def looked(self) -> None:
+        """A person uses the page: notices can wait."""
+        ...
+
+    @property
+    def machines(self) -> list[dict[str, Any]]:
+        """The other machines that are in it, and how fresh that is; see `MachineRow`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """What stands in the pane of a terminal."""
+
+    pane: str
+    """tmux's id of it, as `%5`."""
+    place: str
+    """As `work:0.1`."""
+    width: int
+    height: int
+    text: str = field(repr=False)
+    """Its lines from the top, with colours as SGR."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spawned:
+    """An agent that was started in a terminal."""
+
+    pane: str
+    agent: str
+    folder: str
+
+
+class Panes(Protocol):
+    """The terminals of sessions that were started by hand. Each returns its pane's id."""
+
+    async def screen(self, session_id: str) -> Screen:
+        """What a person would see in it now."""
+        ...
+
+    async def type(self, session_id: str, text: str, *, enter: bool, force: bool) -> str:
+        """Type a text, as it is."""
+        ...
+
+    async def press(self, session_id: str, keys: Sequence[str]) -> str:
+        """Press keys by tmux's names."""
+        ...
+
+    async def interrupt(self, session_id: str) -> str:
+        """Stop what the agent does."""
+        ...
+
+    async def kill(self, session_id: str) -> str:
+        """End what runs there."""
+        ...
+
+    async def spawn(
+        self,
+        agent: str,
+        *,
+        beside: str | None,
+        cwd: str | None,
+        side: Literal["left", "right", "above", "below"],
+        model: str | None,
+    ) -> Spawned:
+        """Start an agent in a pane of its own."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -79,10 +149,13 @@ class Services:
     metrics: Metrics
     sessions: Sessions
     changes: Changes
+    hands: Hands
+    adoptions: Adoptions
     turns: Turns
     permissions: Permissions
     hub: Hub
     monitor: Picture
+    panes: Panes
     limits: Callable[[], Awaitable[Sequence[Limit]]]
     heartbeat_secs: float
     caps: Callable[[str], Caps | None]

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from clawdforge.core.names import AGENT_NAME, MODEL_NAME, Effort, SystemMode
 from clawdforge.http.schemas import Strict, Text, not_blank
 
-_POLICY = (
+POLICY = (
     "What the agent may do: `deny`, `allow-reads`, `ask`, `allow-all`, or an object with `mode`, "
     "`rules` (each `tool`, `path`, `action`; the first that matches wins), `timeout_secs` and "
     "`on_timeout`."
@@ -42,7 +42,7 @@ class SessionBody(Strict):
     mode: Annotated[
         Text | None, Field(max_length=64, description="The agent's own word: `plan` …")
     ] = None
-    permissions: Annotated[Any, Field(description=_POLICY)] = None
+    permissions: Annotated[Any, Field(description=POLICY)] = None
     workspace: Annotated[
         WorkspaceBody | None, Field(description="null: a fresh, empty folder.")
     ] = None
@@ -62,7 +62,7 @@ class ChangeBody(Strict):
     effort: Effort | None = None
     system: Text | None = None
     system_mode: SystemMode | None = None
-    permissions: Annotated[Any, Field(description=_POLICY)] = None
+    permissions: Annotated[Any, Field(description=POLICY)] = None
 
 
 class ForkBody(Strict):
@@ -135,6 +135,14 @@ class SessionUsage(UsageRow):
     context_size: int | None
 
 
+class AttachedTo(BaseModel):
+    """Who has a session in a terminal."""
+
+    by: str
+    since: int
+    pid: int | None
+
+
 class SessionRow(BaseModel):
     """A session as it stands now."""
 
@@ -156,6 +164,9 @@ class SessionRow(BaseModel):
     last_seq: int
     usage: SessionUsage
     pending_permissions: int
+    attached: Annotated[
+        AttachedTo | None, Field(description="Who has it in a terminal; null: nobody.")
+    ]
 
 
 class SessionList(BaseModel):
@@ -214,7 +225,7 @@ class TurnRow(BaseModel):
     ok: Annotated[bool | None, Field(description="null: it runs.")]
     session_id: str
     turn_index: int
-    origin: Literal["user", "agent"]
+    origin: Literal["user", "agent", "terminal"]
     state: Literal["running", "done", "failed", "timeout", "cancelled", "interrupted"]
     started_at: int
     ended_at: int | None

@@ -66,14 +66,11 @@ class AppRoute(OpenRoute):
 
     def admit(self, request: Request) -> None:
         """Recognise the app by its bearer token."""
-        peer = request.client.host if request.client else None
-        app = _app(request, peer)
+        app = _app(request)
         if self.scope not in app.scopes:
             msg = f"this token does not have the scope {self.scope!r}"
             raise ForbiddenError(msg, code="scope_missing")
-        request.state.caller = Caller(
-            app=app, peer=peer, request_id=request.scope.get("request_id")
-        )
+        _admit_as(request, app)
 
 
 class AdminRoute(OpenRoute):
@@ -82,10 +79,7 @@ class AdminRoute(OpenRoute):
     def admit(self, request: Request) -> None:
         """Check the admin token."""
         _check_admin(request)
-        peer = request.client.host if request.client else None
-        request.state.caller = Caller(
-            app=None, peer=peer, request_id=request.scope.get("request_id")
-        )
+        _admit_as(request, None)
 
 
 class MetricsRoute(AppRoute):
@@ -99,6 +93,8 @@ class MetricsRoute(AppRoute):
             _check_admin(request)
         except UnauthorizedError:
             super().admit(request)
+        else:
+            _admit_as(request, None)
 
 
 class MonitorRoute(AppRoute):
@@ -112,6 +108,14 @@ class MonitorRoute(AppRoute):
             _check_admin(request)
         except UnauthorizedError:
             super().admit(request)
+        else:
+            _admit_as(request, None)
+
+
+class AdoptRoute(MonitorRoute):
+    """The caller must have the admin token, or be an app with the scope `adopt`."""
+
+    scope = "adopt"
 
 
 class ApproveRoute(MonitorRoute):
@@ -140,9 +144,21 @@ def login_of(request: Request) -> Login | None:
     return logins.find(request.cookies.get(logins.cookie_name), request.headers.get(KEY_HEADER))
 
 
-def _app(request: Request, peer: str | None) -> App:
+def _peer(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+def _admit_as(request: Request, app: App | None) -> None:
+    """Remember who asks; None: the admin."""
+    request.state.caller = Caller(
+        app=app, peer=_peer(request), request_id=request.scope.get("request_id")
+    )
+
+
+def _app(request: Request) -> App:
     apps: Apps = request.app.state.apps
     login = login_of(request)
+    peer = _peer(request)
     if login is not None:
         return apps.authenticate_digest(login.app, peer)
     return apps.authenticate(bearer(request), peer)

@@ -26,7 +26,7 @@ class By:
     """Who answers."""
 
     name: str
-    """For people: `user:ana`, `app:web`, `admin`."""
+    """For people: `user:ana`, `app:web`, `admin`, `webhook:phone`."""
     pid: int | None = None
     """The process that asked us to, where it came over the socket."""
     uid: int | None = None

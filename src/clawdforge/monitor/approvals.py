@@ -7,10 +7,9 @@ time, and when the monitor ends, the hook is let go without a word, and everythi
 import asyncio
 import logging
 import secrets
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -20,6 +19,8 @@ from clawdforge.core.observed.approval_table import Approval, Approvals, Reason,
 from clawdforge.core.observed.registry import Registry
 from clawdforge.core.observed.signals import Hook, Moment, ProcessId, Record
 from clawdforge.errors import ConflictError, ForbiddenError, NotFoundError
+from clawdforge.monitor.approval_followers import Followers, Peer
+from clawdforge.monitor.approval_history import Settled, size_of, too_late
 from clawdforge.monitor.approval_log import By, entry_of
 from clawdforge.wire import atm
 
@@ -27,25 +28,8 @@ log = logging.getLogger(__name__)
 
 MAX_OPEN = 1000
 MAX_OPEN_BYTES = 64 * 1024 * 1024
-MAX_SETTLED = 200
-MAX_SETTLED_BYTES = 8 * 1024 * 1024
 TAKEN_SECS = 3.0
 """So long a hook may take to confirm what it was answered."""
-
-
-class Peer(Protocol):
-    """Somebody who has connected."""
-
-    patient: bool
-    """Need not say anything for a long time."""
-
-    def tell(self, line: bytes) -> bool:
-        """Send a line now; False: it does not read, and was not told."""
-        ...
-
-    def close(self) -> None:
-        """Say what is to be said, and no more."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,11 +68,9 @@ class ApprovalDesk:
         self._open = Approvals()
         self._waiting: dict[Approval, _Waiting] = {}
         self._of_peer: dict[Peer, Approval] = {}
-        self._settled: deque[Approval] = deque()
         self._open_bytes = 0
-        self._settled_bytes = 0
-        self._followers: set[Peer] = set()
-        self._behind: set[Peer] = set()
+        self._settled = Settled()
+        self._followers = Followers(self.rows)
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -136,7 +118,7 @@ class ApprovalDesk:
         self._open_bytes += size
         peer.patient = True
         peer.tell(atm.encode_approval_pending(approval.approval_id))
-        self._publish(atm.encode_approval_updated(row(approval)))
+        self._followers.publish(atm.encode_approval_updated(row(approval)))
         self._show(approval.session_id)
         self._set_timer()
 
@@ -149,15 +131,12 @@ class ApprovalDesk:
 
     def withdrawn(self, peer: Peer) -> None:
         """The agent has ended the hook."""
-        if (approval := self._of_peer.get(peer)) is not None:
-            self._settle(approval, "withdrawn", reason="terminal")
+        self._hook_ended(peer)
 
     def gone(self, peer: Peer) -> None:
         """A connection has ended."""
         self._followers.discard(peer)
-        self._behind.discard(peer)
-        if (approval := self._of_peer.get(peer)) is not None:
-            self._settle(approval, "withdrawn", reason="terminal")
+        self._hook_ended(peer)
 
     # What the monitor hears: it tells what was answered in the terminal
 
@@ -198,20 +177,16 @@ class ApprovalDesk:
 
     def follow(self, peer: Peer) -> None:
         """Tell this one of changes from now on, after those that wait."""
-        peer.patient = True
         self._followers.add(peer)
-        self._catch_up(peer)
 
     def unfollow(self, peer: Peer) -> None:
         """Tell this one no longer."""
         self._followers.discard(peer)
-        self._behind.discard(peer)
         peer.patient = peer in self._of_peer
 
     def reads_again(self, peer: Peer) -> None:
         """A peer that did not read does."""
-        if peer in self._behind:
-            self._catch_up(peer)
+        self._followers.reads_again(peer)
 
     async def answer(self, approval_id: str, answer: ApprovalAnswer, by: By) -> dict[str, Any]:
         """Answer one; who answers first wins. Returns it as it is told, once the agent has it.
@@ -239,19 +214,28 @@ class ApprovalDesk:
         await asyncio.wait([waiting.settled])
         if approval.state in {"allowed", "denied"}:
             return row(approval)
-        raise _too_late(approval)
+        raise too_late(approval)
 
     def _asked(self, approval_id: str) -> Approval:
         approval = self._open.get(approval_id)
         if approval is not None:
             return approval
-        for settled in self._settled:
-            if settled.approval_id == approval_id:
-                raise _too_late(settled)
+        settled = self._settled.get(approval_id)
+        if settled is not None:
+            raise too_late(settled)
         msg = "there is no such approval"
         raise NotFoundError(msg)
 
     # Inside
+
+    def _hook_ended(self, peer: Peer) -> None:
+        approval = self._of_peer.get(peer)
+        if approval is None:
+            return
+        if approval.is_due(self._now()):
+            self._settle(approval, "expired", reason="timeout")
+        else:
+            self._settle(approval, "withdrawn", reason="terminal")
 
     def _not_taken(self, approval: Approval) -> None:
         """A hook does not say that it has told its agent: it is let go."""
@@ -272,12 +256,13 @@ class ApprovalDesk:
             approval.answered_by, approval.answer = waiting.by.name, waiting.decided.answer
         if waiting.given_up is not None:
             waiting.given_up.cancel()
-        self._keep(approval)
+        self._open_bytes -= size_of(approval)
+        self._settled.keep(approval)
         self._write(entry_of(approval, waiting.by))
         if waiting.settled is not None and not waiting.settled.done():
             waiting.settled.set_result(None)
         self._let_go(waiting.peer, reason or "answered")
-        self._publish(atm.encode_approval_removed(approval.approval_id, row(approval)))
+        self._followers.publish(atm.encode_approval_removed(approval.approval_id, row(approval)))
         self._show(approval.session_id)
         self._set_timer()
 
@@ -287,32 +272,12 @@ class ApprovalDesk:
             peer.tell(atm.encode_approval_over(reason))
         peer.close()
 
-    def _keep(self, approval: Approval) -> None:
-        size = len(bytes(approval.request.tool_input))
-        self._open_bytes -= size
-        self._settled.append(approval)
-        self._settled_bytes += size
-        while len(self._settled) > MAX_SETTLED or self._settled_bytes > MAX_SETTLED_BYTES:
-            oldest = self._settled.popleft()
-            self._settled_bytes -= len(bytes(oldest.request.tool_input))
-
     def _show(self, session_id: str) -> None:
         """Have the session's view say what can be answered: the oldest."""
         first = next(iter(self._open.of_session(session_id)), None)
         shown = None if first is None else (first.approval_id, first.described.text)
         self._registry.approvable(session_id, shown)
         self._changed()
-
-    def _publish(self, line: bytes) -> None:
-        for peer in self._followers - self._behind:
-            if not peer.tell(line):
-                self._behind.add(peer)
-
-    def _catch_up(self, peer: Peer) -> None:
-        if peer.tell(atm.encode_approval_list(self.rows())):
-            self._behind.discard(peer)
-        else:
-            self._behind.add(peer)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -330,8 +295,3 @@ class ApprovalDesk:
             else:
                 approval.wait_on(TAKEN_SECS)  # its answer is on its way
         self._set_timer()
-
-
-def _too_late(approval: Approval) -> ConflictError:
-    how = "it was answered in its terminal" if approval.reason == "terminal" else approval.state
-    return ConflictError(f"it is settled already: {how}", code="already_answered")

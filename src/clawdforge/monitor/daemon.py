@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clawdforge.core.observed.registry import Registry
 from clawdforge.core.observed.signals import Found
@@ -15,6 +16,7 @@ from clawdforge.monitor.approval_log import ApprovalLog
 from clawdforge.monitor.door import Door
 from clawdforge.monitor.listening import listening_at
 from clawdforge.monitor.monitor import Monitor
+from clawdforge.monitor.notifying.notifier import Notifier
 from clawdforge.monitor.paths import Paths, claude_folders
 from clawdforge.monitor.pid_file import announced
 from clawdforge.monitor.snapshot import Snapshot
@@ -25,6 +27,9 @@ from clawdforge.monitor.sources.liveness import Liveness
 from clawdforge.monitor.spool import Spool
 from clawdforge.tasks import TaskOwner
 from clawdforge.version import VERSION
+
+if TYPE_CHECKING:
+    from clawdforge.monitor.notifying.questions import GatewayQuestions
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,11 @@ class Running:
 
 @asynccontextmanager
 async def open_monitor(
-    paths: Paths, environ: Mapping[str, str], *, embedded_in: str | None = None
+    paths: Paths,
+    environ: Mapping[str, str],
+    *,
+    embedded_in: str | None = None,
+    questions: "GatewayQuestions | None" = None,
 ) -> AsyncIterator[Running]:
     """Run a monitor with its door and all that it sees by itself.
 
@@ -54,6 +63,7 @@ async def open_monitor(
         paths: Its socket and files.
         environ: The environment, for tmux and Claude Code's folders.
         embedded_in: The command that it is part of; None: it is `atmd` itself.
+        questions: Those of sessions that this process drives, for notices.
 
     Raises:
         SocketTakenError: a monitor that lives listens there already.
@@ -87,6 +97,14 @@ async def open_monitor(
             ClaudeRecords(monitor.record_written, monitor.record_removed, claude_folders(environ))
         )
         await stack.enter_async_context(Spool(paths.state / "spool", monitor))
+        notifier = Notifier(
+            monitor,
+            state=paths.state,
+            environ=environ,
+            dashboards=door.watchers,
+            questions=questions,
+        )
+        await stack.enter_async_context(notifier)
         owner = TaskOwner()
         owner.start(_first_look(monitor, look), name="first-look")
         stack.push_async_callback(owner.cancel)

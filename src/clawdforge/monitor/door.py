@@ -14,6 +14,7 @@ from clawdforge.core.observed.registry import RegistryFullError
 from clawdforge.core.observed.signals import Found, Moment
 from clawdforge.monitor.approval_requests import answer_about_approvals
 from clawdforge.monitor.connection import Connection
+from clawdforge.monitor.link import CLIENT_ID
 from clawdforge.monitor.monitor import Monitor, now
 from clawdforge.tasks import TaskOwner
 from clawdforge.wire import atm
@@ -111,6 +112,14 @@ class Door:
         self.monitor.approvals.gone(connection)
         for session_id in self._driven.pop(connection, ()):
             self.monitor.driven_removed(session_id)
+
+    def watchers(self) -> list[int]:
+        """The processes that follow all sessions for somebody, such as dashboards."""
+        return [
+            one.pid
+            for one in self._connections
+            if one.pid is not None and one.follows and one.client_id != CLIENT_ID
+        ]
 
     async def _sweep(self) -> None:
         while True:
@@ -218,6 +227,8 @@ class Door:
             case atm.Explain(session_id=session_id):
                 told = self.monitor.registry.explain(session_id, now())
                 peer.say(atm.encode_explanation(session_id, told))
+            case atm.Looking():
+                self.monitor.looked()
             case atm.Status():
                 peer.say(atm.encode_status(self.status()))
             case _:
@@ -225,9 +236,11 @@ class Door:
 
     def status(self) -> dict[str, object]:
         """Facts about the monitor."""
+        figures = self.monitor.registry.figures()
         return self._facts | {
             "pid": os.getpid(),
-            "sessions": len(self.monitor.registry.views(now())),
+            "sessions": figures.sessions,
+            "figures": figures,
             "connections": len(self._connections),
             "subscribers": self.monitor.publisher.followers,
             "approvals": len(self.monitor.approvals),

@@ -6,7 +6,7 @@ Nothing is kept for it meanwhile.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -60,6 +60,8 @@ class Feed:
         self._changed: dict[str, int] = {}
         """When each last changed, the latest last."""
         self._gone: dict[str, int] = {}
+        self._elsewhere: set[str] = set()
+        """Those that run on other machines."""
         self._forgotten = 0
         """Up to this number it is not known any more who is gone."""
         self._news = asyncio.Event()
@@ -79,6 +81,10 @@ class Feed:
         """All sessions, as JSON."""
         return list(self._views.values())
 
+    def view(self, session_id: str) -> bytes | None:
+        """One session, as JSON; None: there is no such session."""
+        return self._views.get(session_id)
+
     # From the monitor
 
     def publish(self, made: Round) -> None:
@@ -93,12 +99,23 @@ class Feed:
         self._wake()
 
     def replace(self, views: dict[str, bytes]) -> None:
-        """These are all sessions there are."""
-        for session_id in self._views.keys() - views.keys():
+        """These are all sessions there are on this machine."""
+        for session_id in self._views.keys() - views.keys() - self._elsewhere:
             self._remove(session_id)
         for session_id, view in views.items():
             if self._views.get(session_id) != view:
                 self._update(session_id, view)
+        self._wake()
+
+    def put(self, views: Mapping[str, bytes | None]) -> None:
+        """These have changed on another machine; None: that one is gone."""
+        for session_id, view in views.items():
+            if view is not None:
+                self._elsewhere.add(session_id)
+                self._update(session_id, view)
+            elif session_id in self._elsewhere:
+                self._elsewhere.discard(session_id)
+                self._remove(session_id)
         self._wake()
 
     def close(self) -> None:

@@ -14,7 +14,8 @@ from clawdforge.wire import atm
 log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES = 256 * 1024 * 1024
-_CLIENT_ID = "clawdforge"
+CLIENT_ID = "clawdforge"
+"""What a server calls itself: no person looks at it."""
 
 
 class _Id(msgspec.Struct):
@@ -47,7 +48,7 @@ class Link:
             OSError: there is none.
         """
         reader, writer = await asyncio.open_unix_connection(str(path), limit=MAX_REPLY_BYTES)
-        hello = atm.encode_request("connect", client_id=_CLIENT_ID)
+        hello = atm.encode_request("connect", client_id=CLIENT_ID)
         writer.write(hello + atm.encode_request("subscribe"))
         return cls(reader, writer)
 
@@ -58,6 +59,10 @@ class Link:
             self._writer.write(atm.encode_request("driven_update", data=told))
         if gone:
             self._writer.write(atm.encode_request("driven_removed", data=gone))
+
+    def looked(self) -> None:
+        """Tell it that a person uses what shows all sessions."""
+        self._writer.write(atm.encode_request("looking"))
 
     async def follow(self, feed: Feed, subscribed: Callable[[], None]) -> None:
         """Feed what it says, until it is gone. `subscribed` is called once it has told all."""

@@ -47,6 +47,10 @@ class Monitor:
         self.registry = registry
         self.approvals = ApprovalDesk(registry, now=now, changed=self.changed, write=audit)
         self.publisher = Publisher(registry, now, self._noticed)
+        self.looked_at = 0.0
+        """When a person last used what shows all sessions (seconds since 1970)."""
+        self.noticed: Callable[[Changes], None] | None = None
+        """Called with all changes, before anybody is told of them."""
         self._watch_process = watch_process
         self._watch_folders = watch_folders
         self._version = 0
@@ -140,6 +144,10 @@ class Monitor:
         self.registry.driven_removed(session_id, now())
         self.changed()
 
+    def looked(self) -> None:
+        """A person uses what shows all sessions."""
+        self.looked_at = time.time()
+
     def flush(self) -> None:
         """Publish what has changed, now."""
         self.publisher.flush()
@@ -151,7 +159,9 @@ class Monitor:
             self._timer.cancel()
             self._timer = None
 
-    def _noticed(self, _: Changes) -> None:
+    def _noticed(self, changes: Changes) -> None:
+        if self.noticed is not None:
+            self.noticed(changes)
         if self._version != self.registry.version:
             self._version = self.registry.version
             self._watch_folders(self.registry.folders())

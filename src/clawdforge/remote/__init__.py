@@ -1,1 +1,1 @@
-"""The monitors of other machines, over plain ssh."""
+"""Other machines over plain `ssh`: their monitors' sockets, forwarded; commands that run there."""

@@ -7,18 +7,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from clawdforge.agents.catalog import Catalog
-from clawdforge.agents.driver import McpServer
+from clawdforge.agents.driver import McpServer, SessionSpec
 from clawdforge.config import Settings
 from clawdforge.config.datafolder import DataFolder
 from clawdforge.config.tables import McpServerSettings, SecretSettings
 from clawdforge.core.permission import Policy
+from clawdforge.core.session_effects import StartAgent
 from clawdforge.core.session_inputs import Limits
 from clawdforge.core.session_records import Node, Session
-from clawdforge.gateway.apps import Apps
+from clawdforge.gateway.apps import LOCAL_APP, Apps
 from clawdforge.gateway.files import Files
 from clawdforge.gateway.runs import RunLimits
 from clawdforge.gateway.session_folders import SessionFolders
+from clawdforge.gateway.sessions.adoption import Adoptions
 from clawdforge.gateway.sessions.changes import Changes
+from clawdforge.gateway.sessions.handover import Hands
+from clawdforge.gateway.sessions.holding import Holding
 from clawdforge.gateway.sessions.hub import Hub
 from clawdforge.gateway.sessions.lease import Lease
 from clawdforge.gateway.sessions.permissions import Permissions
@@ -30,6 +34,7 @@ from clawdforge.gateway.sessions.sweep import SessionSweeper
 from clawdforge.gateway.sessions.turns import Turns
 from clawdforge.gateway.slots import Slots
 from clawdforge.http.metrics import Metrics
+from clawdforge.monitor.sources.procfs import started
 from clawdforge.processes.environment import select
 from clawdforge.processes.git import GitProgram
 from clawdforge.processes.launcher import Processes
@@ -64,6 +69,8 @@ class Conversations:
 
     sessions: Sessions
     changes: Changes
+    hands: Hands
+    adoptions: Adoptions
     turns: Turns
     permissions: Permissions
     hub: Hub
@@ -93,7 +100,13 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
     )
 
     def recipe(session: Session) -> Recipe:
-        return Recipe(policy=policies.of(session), cwd=specs.cwd(session), spec=specs.spec)
+        return Recipe(policy=policies.of(session), cwd=specs.cwd(session), spec=spec)
+
+    holding = Holding(basis.catalog.terminal, started)
+
+    async def spec(session: Session, start: StartAgent) -> SessionSpec:
+        await holding.require_free(session, start)
+        return await specs.spec(session, start)
 
     supervisor = Supervisor(
         ledger=ledger,
@@ -132,6 +145,28 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
         hub=hub,
         utc=time.time,
     )
+    hands = Hands(
+        ledger=ledger,
+        sessions=sessions,
+        supervisor=supervisor,
+        specs=specs,
+        holding=holding,
+        keep_prompts=settings.store_prompts,
+        utc=time.time,
+    )
+    adoptions = Adoptions(
+        ledger=ledger,
+        sessions=sessions,
+        hands=hands,
+        specs=specs,
+        policies=policies,
+        agents=basis.catalog,
+        holding=holding,
+        app=basis.apps.named,
+        default_app=LOCAL_APP,
+        roots=settings.workspace_roots,
+        utc=time.time,
+    )
     turns = Turns(
         ledger=ledger,
         sessions=sessions,
@@ -141,6 +176,7 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
         limits=basis.limits,
         inbox=settings.turn_inbox,
         observe=basis.metrics.turn,
+        regain=hands.regain,
     )
     sweeper = SessionSweeper(
         ledger=ledger,
@@ -161,9 +197,13 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
     owner.start(lease.keep(), name="lease")
     try:
         await supervisor.recover()
+        await hands.recover()
+        owner.start(hands.watch(), name="hand-over")
         yield Conversations(
             sessions=sessions,
             changes=changes,
+            hands=hands,
+            adoptions=adoptions,
             turns=turns,
             permissions=Permissions(ledger=ledger, supervisor=supervisor),
             hub=hub,
@@ -173,6 +213,8 @@ async def open_conversations(basis: Basis) -> AsyncIterator[Conversations]:
     finally:
         grace_secs = 0 if supervisor.stopping else settings.stop_grace_secs
         await supervisor.stop(grace_secs=grace_secs)
+        await adoptions.close()
+        await hands.close()
         hub.close()
         await owner.cancel()
         await lease.end()

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from clawdforge.core.observed.signals import Driven
-from clawdforge.core.session_records import StoredEvent
+from clawdforge.core.handover import Lease
+from clawdforge.core.observed.fusing import ATTACHED
+from clawdforge.core.observed.signals import Driven, ProcessId
+from clawdforge.core.session_records import Session, StoredEvent
 from clawdforge.gateway.sessions.service import Sessions, View
 from clawdforge.gateway.sessions.supervisor import Supervisor
 
@@ -34,6 +36,7 @@ class DrivenSessions:
         self._dirty: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._resting: dict[str, asyncio.TimerHandle] = {}
+        self._attached: dict[str, Driven] = {}
 
     def all(self) -> list[Driven]:
         """Those that are known now."""
@@ -47,6 +50,24 @@ class DrivenSessions:
             if event.type == "session_closed":
                 self._forget(session_id)
                 return
+        self._soon(session_id)
+
+    def handed(self, session: Session) -> None:
+        """A session is in somebody's terminal now, or not any more."""
+        lease = Lease.of(session.attached)
+        if lease is None or lease.pid is None or lease.start is None:
+            if self._attached.pop(session.session_id, None) is None:
+                return
+        else:
+            self._attached[session.session_id] = msgspec.structs.replace(
+                driven_of(self._sessions.view(session), None),
+                status=ATTACHED,
+                agent_session_id=lease.conversation,
+                process=ProcessId(lease.pid, lease.start),
+            )
+        self._soon(session.session_id)
+
+    def _soon(self, session_id: str) -> None:
         self._dirty.add(session_id)
         if self._timer is None:
             loop = asyncio.get_running_loop()
@@ -75,6 +96,8 @@ class DrivenSessions:
             self.when_changed(changed, [])
 
     def _driven(self, session_id: str) -> Driven | None:
+        if session_id in self._attached:
+            return self._attached[session_id]
         actor = self._supervisor.awake(session_id)
         if actor is None:
             known = self._known.get(session_id)
@@ -94,6 +117,7 @@ class DrivenSessions:
     def _forget(self, session_id: str) -> None:
         self._dirty.discard(session_id)
         self._tools.pop(session_id, None)
+        self._attached.pop(session_id, None)
         timer = self._resting.pop(session_id, None)
         if timer is not None:
             timer.cancel()

@@ -36,9 +36,11 @@ from clawdforge.processes.detect import detect
 from clawdforge.processes.launcher import Processes
 from clawdforge.server.conversations import Basis, Conversations, open_conversations
 from clawdforge.server.driven import DrivenSessions
+from clawdforge.server.driven_questions import DrivenQuestions
 from clawdforge.server.limits import Limits
 from clawdforge.server.logins import open_logins
 from clawdforge.server.monitoring import Picture
+from clawdforge.server.panes import Panes
 from clawdforge.store.ledger import Ledger
 from clawdforge.store.sqlite import SqliteLedger
 from clawdforge.tasks import TaskOwner
@@ -133,7 +135,9 @@ async def open_gateway(
             incarnation=incarnation,
         )
         conversations = await stack.enter_async_context(open_conversations(basis))
-        picture = await stack.enter_async_context(_picture(settings, environ, conversations))
+        picture = await stack.enter_async_context(
+            _picture(settings, environ, conversations, identity)
+        )
         metrics.watch(
             "clawdforge_observed_sessions",
             "Agent sessions on this machine, of whatever kind.",
@@ -157,10 +161,13 @@ async def open_gateway(
             metrics=metrics,
             sessions=conversations.sessions,
             changes=conversations.changes,
+            hands=conversations.hands,
+            adoptions=conversations.adoptions,
             turns=conversations.turns,
             permissions=conversations.permissions,
             hub=conversations.hub,
             monitor=picture,
+            panes=Panes(picture.feed, environ),
             heartbeat_secs=settings.sse_heartbeat_secs,
             caps=conversations.supervisor.caps.get,
             programs=catalog.programs,
@@ -182,20 +189,37 @@ async def open_gateway(
 
 @asynccontextmanager
 async def _picture(
-    settings: Settings, environ: Mapping[str, str], conversations: Conversations
+    settings: Settings, environ: Mapping[str, str], conversations: Conversations, identity: str
 ) -> AsyncIterator[Picture]:
     driven = DrivenSessions(conversations.sessions, conversations.supervisor)
-    picture = Picture(paths_of(environ), environ, driven)
+    questions = DrivenQuestions(conversations.supervisor, conversations.permissions)
+    # With the folder, notices find the page's address there, also when a flag has named it.
+    seen = {**environ, "CLAWDFORGE_DATA_DIR": settings.data_dir}
+    picture = Picture(paths_of(environ), seen, driven, questions=questions)
     if settings.monitor == "off":
         yield picture
         return
     conversations.hub.tap = driven.happened
+    conversations.hands.changed = driven.handed
+    for session in conversations.hands.lent:
+        driven.handed(session)
     await picture.open()
     try:
+        if settings.hosts:
+            await _show_machines(picture, settings, environ, identity)
         yield picture
     finally:
         driven.close()
         await picture.close()
+
+
+async def _show_machines(
+    picture: Picture, settings: Settings, environ: Mapping[str, str], identity: str
+) -> None:
+    from clawdforge.server.machines import Machines, hosts_of
+
+    hosts = hosts_of(settings.hosts)
+    await picture.show(Machines(hosts, environ, picture.feed, owner=identity))
 
 
 def _secrets(folder: DataFolder) -> tuple[str, str, str]:

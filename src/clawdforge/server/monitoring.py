@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
 
 from clawdforge.core.observed.signals import Driven
 from clawdforge.errors import ConfigError
@@ -15,11 +16,17 @@ from clawdforge.monitor.feed import Feed
 from clawdforge.monitor.link import Link
 from clawdforge.monitor.listening import SocketTakenError
 from clawdforge.monitor.monitor import now
+from clawdforge.monitor.notifying.questions import GatewayQuestions
 from clawdforge.monitor.paths import Paths
 from clawdforge.server.approving import PictureApprovals
 from clawdforge.server.driven import DrivenSessions
+from clawdforge.server.machine_approvals import AllApprovals
 from clawdforge.tasks import TaskOwner
 from clawdforge.wire.atm import encode_view
+
+if TYPE_CHECKING:
+    from clawdforge.http.services import Approvals
+    from clawdforge.server.machines import Machines
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +43,20 @@ class Picture:
         environ: Mapping[str, str],
         driven: DrivenSessions,
         *,
+        questions: GatewayQuestions | None = None,
         retry_secs: float = RETRY_SECS,
     ) -> None:
         self.feed = Feed()
         self._paths = paths
         self._environ = environ
         self._driven = driven
+        self._questions = questions
         self._retry_secs = retry_secs
-        self.approvals = PictureApprovals(
+        self.approvals: Approvals = PictureApprovals(
             lambda: self._running.monitor.approvals if self._running else None,
             lambda: self._paths.socket if self._link else None,
         )
+        self._machines: Machines | None = None
         self._running: Running | None = None
         self._link: Link | None = None
         self._stack = AsyncExitStack()
@@ -58,6 +68,25 @@ class Picture:
         if self._running is not None:
             return "embedded"
         return "client" if self._link is not None else "none"
+
+    @property
+    def machines(self) -> list[dict[str, Any]]:
+        """The other machines that are in it, and how fresh that is."""
+        return self._machines.told() if self._machines is not None else []
+
+    async def show(self, machines: "Machines") -> None:
+        """Have other machines in it, too, from now on; they are closed with it."""
+        self._machines = machines
+        self.approvals = AllApprovals(self.approvals, machines.sockets)
+        await machines.open()
+        self._stack.push_async_callback(machines.close)
+
+    def looked(self) -> None:
+        """A person uses the page: notices can wait."""
+        if self._running is not None:
+            self._running.monitor.looked()
+        elif self._link is not None:
+            self._link.looked()
 
     async def open(self) -> None:
         """Begin: run a monitor if none runs, else follow that one, and go on for ever."""
@@ -73,7 +102,9 @@ class Picture:
         await self._stack.aclose()
 
     async def _embed(self) -> bool:
-        opening = open_monitor(self._paths, self._environ, embedded_in=EMBEDDED_IN)
+        opening = open_monitor(
+            self._paths, self._environ, embedded_in=EMBEDDED_IN, questions=self._questions
+        )
         try:
             running = await self._stack.enter_async_context(opening)
         except SocketTakenError:

@@ -151,6 +151,7 @@ sessions = Table(
     Column("forked_from", Text),
     Column("meta", Text),
     Column("options", Text, nullable=False),
+    Column("attached", Text),
     Index("sessions_of_app", "app_id", "created_at", "session_id"),
     Index(
         "sessions_open_of_app",
@@ -167,6 +168,12 @@ sessions = Table(
         "idempotency_key",
         unique=True,
         sqlite_where=text("idempotency_key IS NOT NULL"),
+    ),
+    Index("sessions_attached", "session_id", sqlite_where=text("attached IS NOT NULL")),
+    Index(
+        "sessions_conversation",
+        "agent_session_id",
+        sqlite_where=text("agent_session_id IS NOT NULL"),
     ),
     sqlite_strict=True,
 )

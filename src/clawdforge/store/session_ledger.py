@@ -149,6 +149,17 @@ class SessionLedger(Protocol):
         """
         ...
 
+    async def sessions_of_conversation(self, agent_session_id: str) -> Sequence[Session]:
+        """The sessions, of whatever app, whose agent knows the conversation by that name.
+
+        Also those in which that is unproven. Oldest first by (created_at, session_id).
+        """
+        ...
+
+    async def attached_sessions(self) -> Sequence[Session]:
+        """The sessions whose conversation somebody else has (`Session.attached`), by id."""
+        ...
+
     async def session_ids(self) -> Collection[str]:
         """All sessions, also closed ones, so that strays on the disk can be told apart."""
         ...

@@ -25,8 +25,9 @@ from clawdforge.store.rows import (
     take,
 )
 
-_PLAIN_SESSION = tuple(n for n in names_of(Session) if n not in {"meta", "options", "usage"})
-SESSION_COLUMNS = (*_PLAIN_SESSION, "meta", "options", *USAGE_COLUMNS, "last_used_at", "epoch")
+_JSON_OF_SESSION = ("meta", "options", "attached")
+_PLAIN_SESSION = tuple(n for n in names_of(Session) if n not in {*_JSON_OF_SESSION, "usage"})
+SESSION_COLUMNS = (*_PLAIN_SESSION, *_JSON_OF_SESSION, *USAGE_COLUMNS, "last_used_at", "epoch")
 """What is written of a new session; it has no owner."""
 
 TURN_START_COLUMNS = names_of(TurnStart)
@@ -60,6 +61,7 @@ def session_row(session: Session) -> dict[str, Any]:
         **give(session.usage, USAGE_COLUMNS),
         "meta": json_text(session.meta),
         "options": json_text(session.options),
+        "attached": json_text(session.attached),
         "last_used_at": max(session.created_at, session.last_turn_at or 0),
         "epoch": 0,
     }
@@ -71,6 +73,7 @@ def session_of(row: Row) -> Session:
         **take(row, _PLAIN_SESSION),
         meta=json_value(row["meta"]),
         options=json_value(row["options"]),
+        attached=json_value(row["attached"]),
         usage=Usage(**take(row, USAGE_COLUMNS)),
     )
 
@@ -82,6 +85,8 @@ def patch_row(patch: SessionPatch | None, *, add_usage: bool) -> dict[str, Any]:
     row = give(patch, _PATCHED) | usage
     row["options"] = json_text(patch.options)
     row["reopen"] = int(patch.reopen)
+    row["attached"] = json_text(patch.attached)
+    row["detach"] = int(patch.detach)
     return {f"new_{name}": value for name, value in row.items()}
 
 

@@ -52,6 +52,17 @@ SESSION_OF_KEY = compiled(
         sessions.c.app_id == bindparam("app_id"), sessions.c.idempotency_key == bindparam("key")
     )
 )
+SESSIONS_OF_CONVERSATION = compiled(
+    select(sessions)
+    .where(
+        sessions.c.agent_session_id.is_not(None),
+        sessions.c.agent_session_id.in_((bindparam("name"), bindparam("unproven"))),
+    )
+    .order_by(sessions.c.created_at, sessions.c.session_id)
+)
+ATTACHED_SESSIONS = compiled(
+    select(sessions).where(sessions.c.attached.is_not(None)).order_by(sessions.c.session_id)
+)
 SESSION_IDS = compiled(select(sessions.c.session_id))
 COUNT_OPEN = compiled(select(func.count().label("count")).select_from(sessions).where(_OPEN))
 CLOSED_SESSION = compiled(
@@ -140,6 +151,10 @@ PATCH_SESSION = compiled(
         closed_at=case(
             (_whole("new_reopen") == literal_column("1"), literal_column("NULL")),
             else_=func.coalesce(_whole("new_closed_at"), sessions.c.closed_at),
+        ),
+        attached=case(
+            (_whole("new_detach") == literal_column("1"), literal_column("NULL")),
+            else_=func.coalesce(bindparam("new_attached"), sessions.c.attached),
         ),
         **{
             name: func.coalesce(bindparam(f"new_{name}"), sessions.c[name])

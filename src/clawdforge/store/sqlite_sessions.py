@@ -17,6 +17,7 @@ from clawdforge.core.session_records import (
     StoredEvent,
     Turn,
 )
+from clawdforge.core.session_state import UNPROVEN
 from clawdforge.store import ownership, session_writes
 from clawdforge.store import session_statements as sql
 from clawdforge.store.appending import Appended, append
@@ -94,6 +95,17 @@ class SqliteSessions(SqliteLanes):
             created_at=created_at,
             session_id=session_id,
         )
+
+    async def sessions_of_conversation(self, agent_session_id: str) -> Sequence[Session]:
+        return await self._list(
+            session_of,
+            sql.SESSIONS_OF_CONVERSATION,
+            name=agent_session_id,
+            unproven=f"{UNPROVEN}{agent_session_id}",
+        )
+
+    async def attached_sessions(self) -> Sequence[Session]:
+        return await self._list(session_of, sql.ATTACHED_SESSIONS)
 
     async def session_ids(self) -> Collection[str]:
         return frozenset(await self._list(_session_id, sql.SESSION_IDS))

@@ -163,6 +163,10 @@ def _patched(session: Session, patch: SessionPatch, *, add_usage: bool) -> Sessi
         session = replace(session, options=object_as_kept(patch.options))
     if patch.reopen:
         session = replace(session, closed_at=None)
+    if patch.attached is not None:
+        session = replace(session, attached=object_as_kept(patch.attached))
+    if patch.detach:
+        session = replace(session, attached=None)
     if add_usage:
         session = replace(session, usage=_sum(session.usage, patch.add_usage))
     return session

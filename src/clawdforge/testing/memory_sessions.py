@@ -14,6 +14,7 @@ from clawdforge.core.session_records import (
     StoredEvent,
     Turn,
 )
+from clawdforge.core.session_state import UNPROVEN
 from clawdforge.errors import ConflictError
 from clawdforge.testing.memory_append import Kept
 from clawdforge.testing.memory_base import entry_as_kept, object_as_kept, require_text
@@ -47,8 +48,9 @@ class MemorySessions(MemoryOwners):
         if len(self._open_ones()) >= max_open:
             return False
         meta = None if session.meta is None else object_as_kept(session.meta)
+        attached = None if session.attached is None else object_as_kept(session.attached)
         self._sessions[session.session_id] = Kept(
-            replace(session, meta=meta, options=object_as_kept(session.options))
+            replace(session, meta=meta, options=object_as_kept(session.options), attached=attached)
         )
         self._audit.append(entry)
         return True
@@ -79,6 +81,19 @@ class MemorySessions(MemoryOwners):
             and (before is None or _order(kept.session) < before)
         )
         return sorted(found, key=_order, reverse=True)[:limit]
+
+    async def sessions_of_conversation(self, agent_session_id: str) -> Sequence[Session]:
+        self._require_open()
+        names = {agent_session_id, f"{UNPROVEN}{agent_session_id}"}
+        found = (kept.session for kept in self._sessions.values())
+        return sorted((one for one in found if one.agent_session_id in names), key=_order)
+
+    async def attached_sessions(self) -> Sequence[Session]:
+        self._require_open()
+        found = (kept.session for kept in self._sessions.values())
+        return sorted(
+            (one for one in found if one.attached is not None), key=lambda one: one.session_id
+        )
 
     async def session_ids(self) -> Collection[str]:
         self._require_open()

@@ -24,9 +24,9 @@ from clawdforge.tui.feeds import Feeds, Source
 from clawdforge.tui.hands import Hands
 from clawdforge.tui.keys import TERMINAL, KeyReader
 from clawdforge.tui.lines import Lines
-from clawdforge.tui.palettes import DARK, PALETTES, Palette
+from clawdforge.tui.palettes import ANSI_DARK, ANSI_LIGHT, DARK, PALETTES, Palette
 from clawdforge.tui.prompts import PromptLine
-from clawdforge.tui.providers import Provider
+from clawdforge.tui.providers import Neighbours, Provider
 from clawdforge.tui.spans import Line, Span
 from clawdforge.tui.treeview import TreeView
 
@@ -52,6 +52,8 @@ class Dashboard(App[None], inherit_bindings=False):
         plain: Only ASCII characters.
         only: A filter to begin with.
         terminal: Whether a provider controls the terminal, so that its keys are shown.
+        pick: To choose one session: it ends after the jump there.
+        neighbours: Only sessions that these know are shown; None: all.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -89,14 +91,20 @@ class Dashboard(App[None], inherit_bindings=False):
         plain: bool = False,
         only: str = "",
         terminal: bool = False,
+        pick: bool = False,
+        neighbours: Neighbours | None = None,
     ) -> None:
         super().__init__(ansi_color=True if palette == "terminal" else None)
+        self.ansi_theme_dark, self.ansi_theme_light = ANSI_DARK, ANSI_LIGHT
         for one in PALETTES.values():
             self.register_theme(one.theme)
         self.palette: Palette = PALETTES[palette]
         self.board = Board()
         self.board.narrow(only)
-        self.feeds = Feeds(self.board, source, providers, clock=clock, changed=self.changed)
+        self.feeds = Feeds(
+            self.board, source, providers, clock=clock, changed=self.changed, neighbours=neighbours
+        )
+        self.pick = pick
         self.decisions = Decisions(self, providers)
         self.hands = Hands(self, self.decisions)
         self.alone = False

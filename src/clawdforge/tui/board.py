@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from clawdforge.client.monitor_news import Discovered, Everything, Lost, News, Removed, Updated
+from clawdforge.client.monitor_news import (
+    Discovered,
+    Everything,
+    Lost,
+    Machine,
+    News,
+    Removed,
+    Updated,
+)
 from clawdforge.core.observed.views import SessionView
 from clawdforge.tui.filters import Filter, matches
 from clawdforge.tui.looks import needs_person
@@ -18,6 +26,7 @@ _SHAPE = (
     "parent_session_id",
     "child_session_ids",
     "started_at",
+    "stale",
 )
 """What decides where in the tree a session stands; and whether it needs a person."""
 
@@ -40,6 +49,8 @@ class Board:
     def __init__(self) -> None:
         self.sessions: dict[str, SessionView] = {}
         self.link = Link()
+        self.machines: dict[str, Machine] = {}
+        """The other machines that are shown, by name."""
         self.filter = Filter()
         self.search = ""
         self.rows: list[Row] = []
@@ -72,6 +83,9 @@ class Board:
                     self.link = Link(reason=reason, retry_at=now + retry_secs, tries=tries)
                 case Discovered(found, failed):
                     self.found = _found_words(found, failed)
+                case Machine(name=name):
+                    self._stale = self._stale or name not in self.machines
+                    self.machines[name] = one
 
     def _differs(self, old: SessionView, new: SessionView) -> bool:
         """Whether it stands elsewhere now, or may be shown where it was not."""
@@ -92,7 +106,9 @@ class Board:
         self._stale = False
         before, key = self.cursor, self.key
         wanted = None if self.filter.is_empty else self.filter
-        self.rows = build(self.sessions.values(), folded=self.folded, wanted=wanted)
+        self.rows = build(
+            self.sessions.values(), folded=self.folded, wanted=wanted, machines=[*self.machines]
+        )
         self._restore(key)
         return self.cursor - before
 
@@ -196,7 +212,7 @@ class Board:
         """Close or open everything."""
         if closed:
             row: Row | None = self.row
-            everything = build(self.sessions.values())
+            everything = build(self.sessions.values(), machines=[*self.machines])
             self.folded = {one.key for one in everything if one.folds}
             while row is not None and row.depth and row.kind != "need":
                 row = self._above(self.rows.index(row))

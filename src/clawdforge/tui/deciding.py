@@ -8,15 +8,18 @@ from clawdforge.core.observed.views import SessionView
 from clawdforge.core.texts import one_line
 from clawdforge.errors import ClawdforgeError
 from clawdforge.tasks import TaskOwner
-from clawdforge.tui.dialogs import Answers, AnswerScreen
-from clawdforge.tui.providers import Act, Allow, Deny, Offer, Provider, Send
+from clawdforge.tui.dialogs import Answers, AnswerScreen, ConfirmScreen
+from clawdforge.tui.providers import Act, Allow, Deny, Jump, Kill, Offer, Provider, Send
 from clawdforge.tui.questions import (
     Choice,
     Question,
     answered_args,
     has_own_options,
     questions_of,
+    ways_to_answer,
 )
+from clawdforge.tui.rows import title
+from clawdforge.tui.tree import project_name
 
 if TYPE_CHECKING:
     from clawdforge.tui.app import Dashboard
@@ -24,6 +27,13 @@ if TYPE_CHECKING:
 SEEN_SECS = 0.4
 """A question that has not been on the screen for so long is not answered: the key was pressed for
 the one before."""
+CANNOT: dict[Offer, str] = {
+    "jump": "it runs in no pane that can be gone to",
+    "kill": "it cannot be ended from here",
+    "spawn": "agents can be started from here only inside tmux",
+    "interrupt": "it cannot be interrupted from here",
+}
+JUMP_THERE = "inside tmux here, this opens a window for it; else: ssh -t {host} tmux attach"
 NOTHING_ASKED = "it asks nothing that can be answered here"
 
 
@@ -41,14 +51,9 @@ class Decisions:
 
     def offers(self, view: SessionView | None) -> Collection[Offer]:
         """What can be done with a session."""
-        if view is None:
-            return ()
         found = {offer for provider in self._providers for offer in provider.offers(view)}
-        if (asked := self._asked(view)) is not None:
-            found |= (
-                {"answer", "deny"} if questions_of(asked) else {"allow", "allow_always", "deny"}
-            )
-        return found
+        asked = self._asked(view) if view is not None else None
+        return found if asked is None else found | ways_to_answer(asked)
 
     # Questions
 
@@ -158,18 +163,33 @@ class Decisions:
         """Do something with the chosen session."""
         view = self._app.board.chosen
         provider = self._offering(offer)
-        if view is None or provider is None:
-            self._app.say("that cannot be done with it from here", "warn")
+        if provider is None:
+            self._app.say(why_not(offer, view), "warn")
         else:
             self._start(provider, act, view)
 
+    def kill(self) -> None:
+        """End the chosen session, when the person has said so twice."""
+        view = self._app.board.chosen
+        provider = self._offering("kill")
+        if view is None or provider is None:
+            self._app.say(why_not("kill", view), "warn")
+            return
+
+        def said(answer: object) -> None:
+            if answer is True:
+                self._start(provider, Kill(), view)
+
+        driven = view.session is not None
+        what = "It is closed; what it said is kept." if driven else "Its pane is closed with it."
+        texts = (f"{project_name(view)}  {title(view)}", what)
+        self._app.push_screen(ConfirmScreen("End this session?", texts), said)
+
     def _offering(self, offer: Offer) -> Provider | None:
         view = self._app.board.chosen
-        if view is None:
-            return None
         return next((one for one in self._providers if offer in one.offers(view)), None)
 
-    def _start(self, provider: Provider, act: Act, view: SessionView) -> None:
+    def _start(self, provider: Provider, act: Act, view: SessionView | None) -> None:
         self._owner.start(self._carry_out(provider.do(act, view), act), name="dashboard-act")
 
     async def _carry_out(self, work: Awaitable[str], act: Act) -> None:
@@ -179,7 +199,22 @@ class Decisions:
             self._app.say(one_line(error.message, 300), "bad")
         else:
             self._app.say(one_line(said, 300), "good")
+            if isinstance(act, Jump) and self._app.pick:
+                self._app.exit()
         if isinstance(act, Allow | Deny):
             self._app.feeds.questions.drop(act.question.permission_id)
         self._app.feeds.ask_now()
+        self._app.feeds.pane.look_now()
         self._app.changed()
+
+
+def why_not(offer: Offer, view: SessionView | None) -> str:
+    """Why something cannot be done with a session."""
+    if view is not None and view.host is not None:
+        if view.stale:
+            return f"{one_line(view.host, 60)} is not heard of now"
+        if offer == "jump" and view.tmux_pane:
+            return JUMP_THERE.format(host=one_line(view.host, 60))
+        if view.source == "gateway":
+            return f"a server on {one_line(view.host, 60)} drives it: that is done there"
+    return CANNOT.get(offer, "that cannot be done with it from here")

@@ -57,6 +57,14 @@ def prompt_lines(view: SessionView, width: int) -> list[Line]:
     return [EMPTY, rule("first prompt", width), EMPTY, *parts]
 
 
+def pane_lines(view: SessionView, screen: Sequence[Line] | None, width: int) -> list[Line]:
+    """What is in a session's pane; where that is not known, its first prompt."""
+    if screen is None:
+        return prompt_lines(view, width)
+    name = one_line(view.tmux_pane or "", 40)
+    return [EMPTY, rule(f"its pane {name}".rstrip(), width), *screen]
+
+
 def _head(view: SessionView, width: int) -> Line:
     kind = view.agent_type if view.agent_type not in {"main", ""} else ""
     model = "" if view.model == "Unknown" else one_line(view.model, 40)

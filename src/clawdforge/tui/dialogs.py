@@ -70,6 +70,51 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
         self.dismiss()
 
 
+class ConfirmScreen(ModalScreen[bool], inherit_bindings=False):
+    """Asks before something that cannot be undone. Only `y` is a yes."""
+
+    DEFAULT_CSS = _CSS.format(name="ConfirmScreen")
+
+    def __init__(self, title: str, texts: Sequence[str]) -> None:
+        super().__init__()
+        self._title = title
+        self._texts = texts
+
+    def compose(self) -> ComposeResult:
+        """One window."""
+        with Vertical() as window:
+            window.border_title = self._title
+            window.border_subtitle = "y: yes · any other key: no"
+            yield Lines(id="confirm")
+
+    def on_mount(self) -> None:
+        """Fill it."""
+        self._fill()
+
+    def on_resize(self) -> None:
+        """Fill it again."""
+        self._fill()
+
+    def _fill(self) -> None:
+        lines = self.query_one("#confirm", Lines)
+        width = min(72, self.size.width - 6)
+        first, *rest = [[one_line(text, 300)] for text in self._texts]
+        found: list[Line] = [EMPTY, fitted([Span(f" {first[0]}", "strong")], width), EMPTY]
+        for text in rest:
+            found += [[Span(f" {part}", "dim")] for part in wrapped(text[0], width - 2)]
+        lines.show([*found, EMPTY])
+        lines.styles.height = len(found) + 1
+
+    def on_key(self, event: events.Key) -> None:
+        """Take the answer."""
+        event.stop()
+        self.dismiss(event.key == "y")
+
+    def on_click(self) -> None:
+        """A click is no answer: no."""
+        self.dismiss(result=False)
+
+
 class AnswerScreen(ModalScreen[Answers | None], inherit_bindings=False):
     """The answers to an agent's questions, one after another."""
 

@@ -3,10 +3,13 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
+from clawdforge.core.texts import one_line
 from clawdforge.tui import details, frame
+from clawdforge.tui.freshness import away_count, away_lines
 from clawdforge.tui.providers import Offer
 from clawdforge.tui.rows import heading
 from clawdforge.tui.spans import EMPTY, Line, Span
+from clawdforge.tui.tree import Row
 
 if TYPE_CHECKING:
     from clawdforge.tui.app import Dashboard
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 WIDE, TALL, HEADED = 116, 16, 20
 """From how many columns the details stand beside the tree; from how many lines below it; from
 how many lines the columns have names."""
+ROOMY = 24
+"""From so many lines there are all facts about a session, where they have all the room."""
 STORY_LINES = 3
 """So many are left for the transcript beside a question."""
 Shape = Literal["wide", "stacked", "tree", "alone", "compact"]
@@ -41,8 +46,8 @@ class Drawing:
         tree.asks = app.feeds.questions.tools(board.sessions.values())
         tree.active = not app.in_details
         tree.update(empty=self._empty())
-        app.feeds.choose(board.chosen)
         shape = self._fitting_shape()
+        app.feeds.choose(board.chosen, shown=shape not in {"tree", "compact"})
         if shape != self._shape:
             self._shape = shape
             app.base.query_one("#body").set_classes(f"-{shape}")
@@ -92,6 +97,7 @@ class Drawing:
             filtered=board.filter.text,
             compact=self._app.compact,
             plain=self._app.plain,
+            machines=(len(board.machines), away_count(board.machines)),
         )
 
     def _empty(self) -> list[Line]:
@@ -101,11 +107,14 @@ class Drawing:
             width=self._app.treeview.room,
             filtered=board.filter.text if board.sessions else "",
             path=self._app.path,
+            spawns=bool(self._app.more_keys) and "spawn" in self._app.decisions.offers(None),
         )
 
     def _side(self, shape: Shape) -> None:
         facts, view = self._app.lines("facts"), self._app.board.chosen
         lines = self._facts(max(facts.room, 10), shape)
+        if self._is_roomy(shape):
+            lines.append(EMPTY)  # the transcript scrolls below it
         room = self._app.base.query_one("#side").size.height
         asks = view is not None and bool(self._app.feeds.questions.of(view))
         most = room - STORY_LINES if asks else room * 2 // 3
@@ -120,11 +129,15 @@ class Drawing:
         if shape != "compact":
             self._transcript()
 
+    def _is_roomy(self, shape: Shape | None) -> bool:
+        """Whether all that is known is shown, not only the most needed."""
+        return shape in {"wide", "alone"} and self._app.size.height >= ROOMY
+
     def _facts(self, width: int, shape: Shape) -> list[Line]:
         app, board = self._app, self._app.board
         view, row = board.chosen, board.row
         if view is None:
-            return details.group_lines(row, board.sessions, width) if row is not None else []
+            return self._group(row, width) if row is not None else []
         now, asked = app.clock(), app.feeds.questions.of(view)
         if shape == "compact":
             return details.summary_lines(
@@ -135,24 +148,43 @@ class Drawing:
             width=width,
             now=now,
             questions=asked,
-            brief=shape == "stacked",
+            brief=not self._is_roomy(shape),
             plain=app.plain,
         )
+
+    def _group(self, row: Row, width: int) -> list[Line]:
+        lines = details.group_lines(row, self._app.board.sessions, width)
+        machine = self._app.board.machines.get(row.machine or "")
+        if machine is None:
+            return lines
+        more = away_lines(machine, self._app.clock(), width, plain=self._app.plain)
+        return [*lines, EMPTY, *more]
 
     def _transcript(self) -> None:
         feeds, widget = self._app.feeds, self._app.lines("story")
         story, width, view = feeds.story, widget.room, self._app.board.chosen
         prompt = view.first_prompt if view is not None else None
-        told = (id(story), story.version, width, feeds.story_problem, prompt)
+        pane = feeds.pane
+        told = (
+            id(story),
+            story.version,
+            width,
+            feeds.story_problem,
+            prompt,
+            pane.lines,
+            pane.problem,
+        )
         if told == self._story:
             return
         is_other = self._story[:1] != told[:1]
         self._story = told
         lines = story.lines(width)
         if view is not None and story.is_empty:
-            lines = details.prompt_lines(view, width)
-        if feeds.story_problem:
-            lines = [*lines, EMPTY, [Span(f"  {feeds.story_problem}", "warn")]]
+            lines = details.pane_lines(view, pane.lines, width)
+        if lines and not lines[0] and self._is_roomy(self._shape):
+            lines = lines[1:]
+        if problem := feeds.story_problem or pane.problem:
+            lines = [*lines, EMPTY, [Span(f"  {one_line(problem, 300)}", "warn")]]
         widget.show(lines)
         if is_other:
             widget.jump_to(widget.max_scroll_y)

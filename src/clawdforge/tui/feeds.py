@@ -17,12 +17,16 @@ from clawdforge.tasks import TaskOwner
 from clawdforge.tui.asked import Questions
 from clawdforge.tui.board import Board
 from clawdforge.tui.looks import needs_person
-from clawdforge.tui.providers import Provider
+from clawdforge.tui.nearby import Nearby
+from clawdforge.tui.providers import Neighbours, Provider
 from clawdforge.tui.story import Story
+from clawdforge.tui.watching import PaneWatch
 
 ASK_AGAIN_SECS = 10.0
 """How often questions are asked for while a session needs a person and nothing changes."""
 SETTLE_SECS = 0.05
+AROUND_SECS = 3.0
+"""How often it is asked which sessions are in the place that is shown."""
 CHOSEN_SECS = 0.12
 """How long the cursor has to rest on a session before its transcript is fetched."""
 RETRY_SECS = 2.0
@@ -51,6 +55,7 @@ class Feeds:
         providers: Whose questions and transcripts there are.
         clock: Seconds since 1970.
         changed: Called when there is something new to see.
+        neighbours: Only those of which these know; None: all sessions.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Feeds:
         *,
         clock: Callable[[], float],
         changed: Callable[[], None],
+        neighbours: Neighbours | None = None,
     ) -> None:
         self.questions = Questions()
         self.asked_by: dict[str, Provider] = {}
@@ -74,10 +80,15 @@ class Feeds:
         self._providers = providers
         self._clock = clock
         self._changed = changed
+        self._neighbours = neighbours
+        self._nearby = Nearby() if neighbours is not None else None
+        self._stir = asyncio.Event()
         self._owner = TaskOwner()
+        self.pane = PaneWatch(lambda: board.sessions, providers, self._owner, changed)
+        """The screen of the chosen session, where it has a pane and nothing tells its story."""
         self._poke = asyncio.Event()
         self._ask_failed = False
-        self._needing: frozenset[tuple[str, str]] = frozenset()
+        self._needing: frozenset[tuple[str, str, str | None]] = frozenset()
         self._stories: OrderedDict[str, Story] = OrderedDict()
         self._chosen: str | None = None
         self._following: asyncio.Task[None] | None = None
@@ -86,6 +97,9 @@ class Feeds:
         """Begin."""
         self._owner.start(self._follow(), name="dashboard-monitor")
         self._owner.start(self._ask(), name="dashboard-questions")
+        if self._neighbours is not None and self._nearby is not None:
+            work = self._look_around(self._neighbours, self._nearby)
+            self._owner.start(work, name="dashboard-neighbours")
 
     async def close(self) -> None:
         """End it all."""
@@ -102,13 +116,37 @@ class Feeds:
     async def _follow(self) -> None:
         async with contextlib.aclosing(self.source.follow()) as following:
             async for news in following:
+                if self._nearby is not None:
+                    news = self._nearby.take(news)
+                    if self._nearby.is_stale:
+                        self._stir.set()
                 self._board.take(news, self._clock())
                 self._changed()
+
+    async def _look_around(self, neighbours: Neighbours, nearby: Nearby) -> None:
+        problem = ""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(AROUND_SECS):
+                    await self._stir.wait()
+            await asyncio.sleep(SETTLE_SECS)
+            self._stir.clear()
+            nearby.is_stale = False
+            try:
+                inside = await neighbours.inside(nearby.everybody)
+            except ClawdforgeError as error:
+                if error.message != problem:
+                    problem = self._board.found = error.message
+                    self._changed()
+                continue
+            problem = ""
+            self._board.take(nearby.settle(inside), self._clock())
+            self._changed()
 
     def notice(self) -> None:
         """Ask what is asked, when somebody begins or ceases to wait; to be called at times."""
         views = self._board.sessions.values()
-        needing = frozenset((v.id, v.state_since) for v in views if needs_person(v))
+        needing = frozenset((v.id, v.state_since, v.approval_id) for v in views if needs_person(v))
         if needing != self._needing:
             self._needing = needing
             self._poke.set()
@@ -136,8 +174,13 @@ class Feeds:
 
     # Transcripts
 
-    def choose(self, view: SessionView | None) -> None:
-        """Follow what happens in this session, and in no other."""
+    def choose(self, view: SessionView | None, *, shown: bool) -> None:
+        """Follow what happens in this session, and in no other.
+
+        `shown` says whether there is room for it: what nobody sees is not looked at.
+        """
+        told = view is not None and self._teller(view) is not None
+        self.pane.show(view if shown and not told else None)
         name = view.id if view is not None else None
         if name == self._chosen:
             return

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from clawdforge.core.observed.views import SessionView
-from clawdforge.tui.looks import is_working, needs_person, state_of
+from clawdforge.tui.looks import ALL_STATES, is_working, needs_person, state_of
 
 STATES: dict[str, Callable[[SessionView], bool]] = {
     "needs": needs_person,
@@ -17,6 +17,8 @@ STATES: dict[str, Callable[[SessionView], bool]] = {
     "driven": lambda view: view.session is not None,
     "hand": lambda view: view.session is None,
     "full": lambda view: view.context_warning,
+    "here": lambda view: view.host is None,
+    "stale": lambda view: view.stale,
 }
 """What may stand after `is:`, besides the finer states themselves."""
 
@@ -28,6 +30,7 @@ FIELDS: dict[str, Callable[[SessionView], str | None]] = {
     "model": lambda view: view.model,
     "pane": lambda view: view.tmux_pane,
     "id": lambda view: view.id,
+    "host": lambda view: view.host,
 }
 """What may stand before a colon."""
 
@@ -51,6 +54,11 @@ class Filter:
     def __call__(self, view: SessionView) -> bool:
         """Whether a session fits."""
         return all(_fits(word, view) for word in self.text.casefold().split())
+
+
+def is_state(word: str) -> bool:
+    """Whether any session could be `is:` that."""
+    return word in STATES or any(state.startswith(word.casefold()) for state in ALL_STATES)
 
 
 def matches(text: str, view: SessionView) -> bool:
@@ -86,6 +94,7 @@ def _all_texts(view: SessionView) -> str:
         view.state,
         view.status_label,
         view.tmux_pane,
+        view.host,
         (view.first_prompt or "")[:PROMPT_CHARS],
     )
     return "\n".join(text for text in texts if text).casefold()

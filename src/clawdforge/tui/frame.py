@@ -24,8 +24,12 @@ def head_line(
     filtered: str = "",
     compact: bool = False,
     plain: bool = False,
+    machines: tuple[int, int] = (0, 0),
 ) -> Line:
-    """The first line: the connection, and all sessions in a few figures."""
+    """The first line: the connection, and all sessions in a few figures.
+
+    `machines`: how many others are shown, and how many of them are not heard of.
+    """
     views = sessions.values()
     working, needing = sum(map(is_working, views)), sum(map(needs_person, views))
     cost = format_money(sum(view.cost_usd for view in views))
@@ -39,6 +43,11 @@ def head_line(
     left = [Span(f" {NAME}  ", "strong"), state]
     if sessions or link.live:
         left.append(Span(f"   {_counted(len(sessions), 'session')}"))
+    others, away = machines
+    if others:
+        left.append(Span(f" on {_counted(others + 1, 'machine')}"))
+    if away:
+        left.append(Span(f", {away} away", "bad"))
     if working:
         left.append(Span(f"   {working} working", "work"))
     if needing:
@@ -91,21 +100,26 @@ _HINTS: tuple[tuple[Offer | None, str, str], ...] = (
     ("send", "i", "say"),
     ("interrupt", "I", "interrupt"),
     ("jump", "⏎", "jump"),
+    ("kill", "x", "end"),
     (None, "/", "search"),
     (None, "f", "filter"),
     (None, "q", "quit"),
 )
 
 
-def empty_lines(link: Link, *, width: int, filtered: str, path: str) -> list[Line]:
-    """What is said where there are no sessions to be shown."""
+def empty_lines(
+    link: Link, *, width: int, filtered: str, path: str, spawns: bool = False
+) -> list[Line]:
+    """What is said where there are no sessions to be shown; `spawns`: keys can start one."""
     if filtered and link.live:
         texts = [("Nothing fits.", "strong"), ("", ""), ("Esc shows all again.", "dim")]
     elif link.live:
         texts = [
             ("No agent runs.", "strong"),
             ("", ""),
-            ("Start one in any terminal: claude", ""),
+            ("oo starts one here. Or start one in any terminal: claude", "")
+            if spawns
+            else ("Start one in any terminal: claude", ""),
             ("or drive one: clawdforge chat", ""),
             ("", ""),
             ("Those that were started by hand tell more when the hooks are in:", "dim"),

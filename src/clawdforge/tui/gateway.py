@@ -7,14 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from clawdforge.client import AsyncClient, PermissionInfo, TransportError, events
 from clawdforge.client.errors import AuthError, ForgeError, SettingsError
 from clawdforge.core.observed.views import IDLE, SessionView
-from clawdforge.errors import InputError
-from clawdforge.tui.providers import Act, Allow, Deny, Interrupt, Offer, Send
+from clawdforge.tui.providers import Act, Allow, Deny, Interrupt, Kill, Offer, Provider, Send
 
 RECENT_EVENTS = 2000
 """How much of a long conversation is read."""
 
 
-class GatewayProvider:
+class GatewayProvider(Provider):
     """The server's way.
 
     Args:
@@ -27,16 +26,16 @@ class GatewayProvider:
         self._client: AsyncClient | None = None
         self._connecting = asyncio.Lock()
 
-    def offers(self, view: SessionView) -> Collection[Offer]:
+    def offers(self, view: SessionView | None) -> Collection[Offer]:
         """See `Provider`."""
-        if view.session is None:
+        if view is None or view.session is None:
             return ()
-        found: list[Offer] = ["send"]
+        found: list[Offer] = ["send", "kill"]
         if view.status != IDLE:
             found.append("interrupt")
         return found
 
-    async def do(self, act: Act, view: SessionView) -> str:
+    async def do(self, act: Act, view: SessionView | None) -> str:
         """See `Provider`."""
         async with self._used() as client:
             match act:
@@ -63,8 +62,10 @@ class GatewayProvider:
                 case Send(text):
                     await client.session(_id(view)).start_turn(text)
                     return "said"
-        msg = "this cannot be done with a driven session"
-        raise InputError(msg)
+                case Kill():
+                    await client.session(_id(view)).close()
+                    return "closed; what it said is kept"
+        return await super().do(act, view)
 
     async def questions(self) -> Sequence[PermissionInfo]:
         """See `Provider`."""
@@ -107,8 +108,8 @@ class GatewayProvider:
             raise
 
 
-def _id(view: SessionView) -> str:
-    if view.session is None:
+def _id(view: SessionView | None) -> str:
+    if view is None or view.session is None:
         msg = "no server drives this session"
         raise ForgeError(msg)
     return view.session

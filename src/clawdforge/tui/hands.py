@@ -7,7 +7,7 @@ from clawdforge.tui import filters, palettes
 from clawdforge.tui.deciding import Decisions
 from clawdforge.tui.dialogs import HelpScreen
 from clawdforge.tui.keys import Command, Pressed
-from clawdforge.tui.providers import Interrupt, Jump, Kill, Spawn
+from clawdforge.tui.providers import Interrupt, Jump, Spawn
 
 if TYPE_CHECKING:
     from clawdforge.tui.app import Dashboard
@@ -33,7 +33,8 @@ class Hands:
         self._rest: dict[Command, Callable[[], object]] = {
             "next": self._hop,
             "previous": lambda: self._hop(back=True),
-            "open": self.open,
+            "open": self._enter,
+            "view": self.open,
             "back": self._back,
             "focus": self._focus,
             "fold_open": lambda: self._board.fold(closed=False),
@@ -51,7 +52,7 @@ class Hands:
             "send": decisions.send,
             "interrupt": lambda: decisions.act(Interrupt(), "interrupt"),
             "jump": lambda: decisions.act(Jump(), "jump"),
-            "kill": lambda: decisions.act(Kill(), "kill"),
+            "kill": decisions.kill,
             "spawn": lambda: decisions.act(Spawn(), "spawn"),
             "spawn_left": lambda: decisions.act(Spawn("left"), "spawn"),
             "spawn_below": lambda: decisions.act(Spawn("below"), "spawn"),
@@ -106,13 +107,18 @@ class Hands:
         if not self._board.hop(back=back):
             self._app.say("nothing is found" if self._board.search else "nobody needs you")
 
+    def _enter(self) -> None:
+        """To the pane of a session; without one to its details; a group folds."""
+        view = self._board.chosen
+        if view is not None and "jump" in self._decisions.offers(view):
+            self._decisions.act(Jump(), "jump")
+        else:
+            self.open()
+
     def open(self) -> None:
         """The details of a session alone; of a group, the inside."""
-        view = self._board.chosen
-        if view is None:
+        if self._board.chosen is None:
             self._board.fold()
-        elif "jump" in self._decisions.offers(view):
-            self._decisions.act(Jump(), "jump")
         else:
             self._app.alone = not self._app.alone
 

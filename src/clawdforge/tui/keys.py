@@ -18,6 +18,7 @@ Command = Literal[
     "next",
     "previous",
     "open",
+    "view",
     "back",
     "focus",
     "details_down",
@@ -88,9 +89,11 @@ SECTIONS: dict[str, tuple[Binding, ...]] = {
         Binding(("m",), "deny_saying", "deny it, and say why"),
         Binding(("i",), "send", "say something to it: a prompt"),
         Binding(("I",), "interrupt", "interrupt it"),
+        Binding(("d d", "x"), "kill", "end it; asks first"),
     ),
     "Look": (
-        Binding(("enter",), "open", "its details alone, or fold; Esc: back"),
+        Binding(("enter",), "open", "to its pane; without one as v"),
+        Binding(("v",), "view", "its details alone, and back; a group folds"),
         Binding(("tab",), "focus", "to the details and back; there the same keys scroll"),
         Binding(("J", "shift+down"), "details_down", "scroll the details from the list"),
         Binding(("K", "shift+up"), "details_up"),
@@ -118,9 +121,8 @@ TERMINAL: tuple[Binding, ...] = (
     Binding(("o h",), "spawn_left"),
     Binding(("o k",), "spawn_above"),
     Binding(("o l",), "spawn_right"),
-    Binding(("d d", "x"), "kill", "end it"),
 )
-"""Where something controls the terminal that the agents run in; nothing does yet."""
+"""Where something controls the terminal that the dashboard runs in."""
 
 NAMES = {
     "question_mark": "?",

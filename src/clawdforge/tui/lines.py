@@ -39,6 +39,8 @@ class Lines(ScrollView, can_focus=False, inherit_bindings=False):
         super().__init__(id=id)
         self._lines: Sequence[Line] = ()
         self._follows = follows
+        self._at_end = True
+        """Whether the last line was in sight when somebody last scrolled."""
         self._drawn: dict[int, tuple[Line, str]] = {}
         """By line: what stands on the screen."""
 
@@ -48,23 +50,27 @@ class Lines(ScrollView, can_focus=False, inherit_bindings=False):
         return cast("Painted", self.app).palette
 
     @property
-    def at_end(self) -> bool:
-        """Whether the last line is in sight."""
-        return self.scroll_offset.y >= self.max_scroll_y
-
-    @property
     def room(self) -> int:
         """How many columns there are for text."""
         return self.scrollable_content_region.width
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show these from now on."""
-        at_end = self._follows and self.at_end
+        at_end = self._at_end
         self._lines = lines
         self.resize_to(len(lines))
-        if at_end:
-            self.jump_to(self.max_scroll_y)
+        self._keep_end(at_end=at_end)
         self.sync()
+
+    def _keep_end(self, *, at_end: bool) -> None:
+        if self._follows and at_end:
+            self.jump_to(self.max_scroll_y)
+            self._at_end = True
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Somebody has scrolled."""
+        super().watch_scroll_y(old_value, new_value)
+        self._at_end = new_value >= self.max_scroll_y
 
     def sync(self) -> None:
         """Draw what is not as it was drawn."""
@@ -77,6 +83,7 @@ class Lines(ScrollView, can_focus=False, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Another width: what it shows was made for the one before."""
+        self._keep_end(at_end=self._at_end)
         cast("Painted", self.app).changed()
 
     def resize_to(self, count: int) -> None:

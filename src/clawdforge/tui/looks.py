@@ -3,7 +3,7 @@
 Each state differs by its sign and its words, not by colour alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clawdforge.core.observed.views import ATTENTION, IDLE, WORKING, SessionView
 from clawdforge.core.texts import one_line
@@ -45,6 +45,7 @@ _LOOKS = {
     "hibernated": Look("·", ".", "faint", "asleep"),
     "ended": Look("·", ".", "faint", "ended"),
 }
+ALL_STATES = frozenset(_LOOKS) - {ATTENTION}
 _BY_STATUS = {ATTENTION: ATTENTION, WORKING: "working", IDLE: "idle"}
 _TELLING = {"Thinking": "thinks", "ExitPlanMode": "has a plan", "MCP Input": "has a form"}
 """Details that say it better than the state, in words of ours."""
@@ -57,17 +58,21 @@ def state_of(view: SessionView) -> str:
 
 def look(view: SessionView) -> Look:
     """How a session looks."""
-    return _LOOKS.get(state_of(view), _UNKNOWN)
+    found = _LOOKS.get(state_of(view), _UNKNOWN)
+    return replace(found, role="faint") if view.stale else found
 
 
 def needs_person(view: SessionView) -> bool:
-    """Whether somebody has to do something for it to go on. A full context is no reason."""
-    return view.status == ATTENTION
+    """Whether somebody has to do something for it to go on. A full context is no reason.
+
+    What a machine asked that is not heard of any more, nobody can answer.
+    """
+    return view.status == ATTENTION and not view.stale
 
 
 def is_working(view: SessionView) -> bool:
     """Whether it is at work."""
-    return view.status == WORKING
+    return view.status == WORKING and not view.stale
 
 
 def doing(view: SessionView, asks_for: str | None = None) -> str:
@@ -89,7 +94,8 @@ def silent_secs(view: SessionView, now: float) -> float | None:
 
     Of one that a server drives, not everything is heard, so its silence says nothing.
     """
-    if view.session is not None or not is_working(view) or state_of(view) != "working":
+    driven = view.session is not None or view.source == "gateway"
+    if driven or not is_working(view) or state_of(view) != "working":
         return None
     secs = since(view.last_activity, now)
     return secs if secs is not None and secs >= SILENT_SECS else None

@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 
 from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from textual.theme import Theme
 
 
@@ -20,12 +21,12 @@ class Palette:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    @functools.lru_cache(maxsize=512)  # noqa: B019 - palettes live as long as the program
+    @functools.lru_cache(maxsize=2048)  # noqa: B019 - palettes live as long as the program
     def style(self, role: str) -> Style:
-        """How a role looks, or several."""
+        """How a role looks, or several; what is none is a style of Rich, with `+` for blanks."""
         found = Style.null()
         for name in role.split(" "):
-            found += Style.parse(self.roles.get(name, name))
+            found += Style.parse(self.roles.get(name) or name.replace("+", " "))
         return found
 
 
@@ -33,15 +34,16 @@ def _roles(**colours: str) -> dict[str, str]:
     return {"strong": "bold", **colours}
 
 
+# The backgrounds are greys, almost: in 256 colours they become greys too, and not black and teal.
 DARK = Palette(
     name="dark",
     theme=Theme(
         name="dark",
         dark=True,
         primary="#7aa2d6",
-        background="#15181e",
-        surface="#15181e",
-        panel="#1b1f27",
+        background="#16181d",
+        surface="#16181d",
+        panel="#1c1f25",
         foreground="#ccd2da",
         accent="#a99bd6",
         warning="#e0af55",
@@ -60,9 +62,9 @@ DARK = Palette(
         accent="#b3a5e0",
         key="#c9b98a",
         found="black on #e6c878",
-        chosen="on #2a3342",
-        left="on #20262f",
-        waiting="on #211e17",
+        chosen="on #2d323b",
+        left="on #22262d",
+        waiting="on #22201b",
     ),
 )
 LIGHT = Palette(
@@ -141,6 +143,27 @@ TERMINAL = Palette(
         waiting="none",
     ),
 )
+
+
+def _rgb(colours: str) -> list[tuple[int, int, int]]:
+    found = (bytes.fromhex(one) for one in colours.split())
+    return [(red, green, blue) for red, green, blue in found]
+
+
+ANSI_DARK = TerminalTheme(
+    (22, 24, 29),
+    (204, 210, 218),
+    _rgb("2d323b e5787b 8fbf8a dcae62 7aa2d6 a99bd6 6ebebe ccd2da"),
+    _rgb("7a8494 f08e8e a5d19f f0c46e 96bcec beb0e6 8cd4d4 f0f4f8"),
+)
+ANSI_LIGHT = TerminalTheme(
+    (251, 250, 247),
+    (43, 47, 54),
+    _rgb("2b2f36 b3313a 2e7d3f 8a6000 1c62b0 6a54ad 0f7272 8e96a1"),
+    _rgb("626a75 c2444c 3b8f4d 9a6c00 2d73c4 7c66bf 178484 b8bec6"),
+)
+"""What the sixteen colours of a pane look like, where the palette is not the terminal's own."""
+
 PALETTES = {palette.name: palette for palette in (DARK, LIGHT, TERMINAL)}
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from clawdforge.client import PermissionInfo
+from clawdforge.client.approvals import ApprovalInfo
 from clawdforge.core.texts import harmless, one_line
 from clawdforge.tui.looks import ASK_TOOL
+from clawdforge.tui.providers import Offer
 from clawdforge.tui.spans import Line, Span, fitted, wrapped
 from clawdforge.tui.times import lasting
 
@@ -63,6 +65,15 @@ def has_own_options(asked: PermissionInfo) -> bool:
     return any(kind not in _USUAL for kind in kinds) or len(kinds) != len(set(kinds))
 
 
+def ways_to_answer(asked: PermissionInfo) -> set[Offer]:
+    """What can be said to it."""
+    if questions_of(asked):
+        return {"answer", "deny"}
+    if isinstance(asked, ApprovalInfo) and not asked.always:
+        return {"allow", "deny"}
+    return {"allow", "allow_always", "deny"}
+
+
 def question_lines(asked: PermissionInfo, *, width: int, now: float) -> list[Line]:
     """What is asked: which tool, what exactly it would do, how long there is time."""
     room = max(width - 5, 10)
@@ -75,6 +86,8 @@ def question_lines(asked: PermissionInfo, *, width: int, now: float) -> list[Lin
         head.append(Span(f"  {about}", "dim"))
     lines: list[Line] = [head]
     body = [*_body(asked, room)]
+    if isinstance(asked, ApprovalInfo):
+        body += _of_approval(asked, room)
     lines += [[Span(" ▌ ", "need"), *one] for one in body[:MAX_LINES]]
     if len(body) > MAX_LINES:
         rest = f"… {len(body) - MAX_LINES} lines more: clawdforge permissions show"
@@ -108,10 +121,20 @@ def _body(asked: PermissionInfo, room: int) -> Iterable[Line]:
         args = {key: v for key, v in args.items() if key not in {*OLD_KEYS, *NEW_KEYS}}
         args.pop("file_path", None)
     for key, value in args.items():
+        if value == asked.title:
+            continue  # it stands above
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield from _texts(harmless(f"{key}: {text}"), room, "dim")
     if asked.args is not None and not isinstance(asked.args, dict):
         yield from _texts(harmless(json.dumps(asked.args, ensure_ascii=False)), room, "")
+
+
+def _of_approval(asked: ApprovalInfo, room: int) -> Iterable[Line]:
+    """What only those in a terminal have: what `always` would mean, and that some is left out."""
+    if asked.cut:
+        yield from _texts("This is not all of it: look in its terminal.", room, "warn")
+    for text in asked.always:
+        yield from _texts(f"always: {one_line(text, 300)}", room, "dim")
 
 
 def change_lines(old: str, new: str, room: int) -> Iterable[Line]:

@@ -4,11 +4,14 @@ Times are counted here, with the clock of who looks: a session that says nothing
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from clawdforge.client.monitor_news import Machine
 from clawdforge.core.observed.formats import format_money
+from clawdforge.core.observed.machines import id_there
 from clawdforge.core.observed.views import SessionView
 from clawdforge.core.texts import one_line
+from clawdforge.tui.freshness import freshness
 from clawdforge.tui.looks import (
     context_role,
     doing,
@@ -63,6 +66,8 @@ class Paper:
     """By session: the tool that it wants to use."""
     search: str = ""
     """What is searched for: titles show it."""
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    """How fresh the pictures of other machines are, by name."""
 
 
 def columns(width: int) -> Columns:
@@ -108,9 +113,10 @@ def name_of(view: SessionView) -> str:
 
     Ids that begin with the time (UUID version 7, RFC 9562) are told apart only after it.
     """
-    if view.id.startswith("pending-"):
-        return one_line(view.id.removeprefix("pending-"))
-    return one_line(view.id[:TIMED_CHARS] if view.id[14:15] == "7" else view.id_short)
+    name = id_there(view)
+    if name.startswith("pending-"):
+        return one_line(name.removeprefix("pending-"))
+    return one_line(name[:TIMED_CHARS] if name[14:15] == "7" else view.id_short)
 
 
 def _session(row: Row, view: SessionView, paper: Paper) -> Line:
@@ -185,6 +191,8 @@ def _percent_role(percentage: float) -> str:
 
 def _cost(usd: float, cells: int) -> Span:
     text = format_money(usd) if usd else ""
+    if len(text) > cells:
+        text = f"${usd:.2f}"
     return Span(" " * GAP + padded(text, cells, right=True), "dim")
 
 
@@ -199,10 +207,14 @@ def _group(row: Row, sessions: Mapping[str, SessionView], paper: Paper) -> Line:
         left = [Span(" ! ", "need strong"), Span(row.label, "need strong")]
         left.append(Span(f"  {len(inside)}", "need"))
         return fitted(left, paper.width)
-    role = "strong" if row.kind == "project" else ""
+    role = "strong" if row.kind in {"machine", "project"} else ""
     left = [Span(f" {'  ' * row.depth}{marker} ", "dim"), Span(row.label, role)]
     if row.folded:
         left.append(Span(f"  ({len(inside)})", "dim"))
+    if (machine := paper.machines.get(row.machine or "")) is not None:
+        left += [Span("  "), freshness(machine, paper.now, plain=paper.plain)]
+        if not machine.live:
+            return fitted(_found(left, paper), paper.width)
     right = list(_counts(inside, plain=paper.plain, alarms=row.folded))
     it = columns(paper.width)
     if it.cost:

@@ -48,10 +48,12 @@ def cut_start(text: str, cells: int) -> str:
     """The text in at most so many cells; of a longer one the end, which tells more of a path."""
     if cell_len(text) <= cells:
         return text
-    kept = text[-cells:] if cells else ""
+    if cells <= 0:
+        return ""
+    kept = text[-cells:]
     while cell_len(kept) > cells - 1:
         kept = kept[1:]
-    return (ELLIPSIS + kept)[:cells]
+    return ELLIPSIS + kept
 
 
 def padded(text: str, cells: int, *, right: bool = False) -> str:

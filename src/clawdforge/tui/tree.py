@@ -1,9 +1,11 @@
 """Which rows there are: those that need a person, then projects, worktrees, agents, subagents.
 
+Where there are several machines, these stand above the projects.
+
 Pure. A row says which session or group stands in it; what it looks like is `rows`' business.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal, TypeAlias
@@ -15,10 +17,11 @@ from clawdforge.tui.times import moment
 
 Key: TypeAlias = tuple[str, ...]
 """Which row it is, whatever else changes: folds and the cursor stay with it."""
-Kind = Literal["need", "project", "worktree", "session"]
+Kind = Literal["need", "machine", "project", "worktree", "session"]
 
 NEED: Key = ("need",)
 OTHER = "other"
+HERE = "this machine"
 NAME_CHARS = 60
 MAX_DEPTH = 20
 """Subagents that are deeper than that stand beside their ancestors."""
@@ -44,6 +47,11 @@ class Row:
     folded: bool = False
 
     @property
+    def machine(self) -> str | None:
+        """Of another machine: its name."""
+        return self.key[1] if self.kind == "machine" and len(self.key) > 1 else None
+
+    @property
     def is_group(self) -> bool:
         """Whether it is no session."""
         return self.session_id is None
@@ -54,6 +62,7 @@ def build(
     *,
     folded: Collection[Key] = (),
     wanted: Callable[[SessionView], bool] | None = None,
+    machines: Sequence[str] = (),
 ) -> list[Row]:
     """The rows for these sessions.
 
@@ -61,19 +70,18 @@ def build(
         views: All sessions.
         folded: The groups and parents whose inside is not shown.
         wanted: Which sessions are shown; None: all. Parents are no exception.
+        machines: The other machines; none: there is only this one.
     """
     shown = {v.id: v for v in views if wanted is None or wanted(v)}
     rows = _needing(shown.values())
     children = _children(shown)
     inner = {child for group in children.values() for child in group}
-    projects: dict[Key, list[SessionView]] = {}
-    for view in shown.values():
-        if view.id not in inner:
-            projects.setdefault(_project_of(view), []).append(view)
+    outer = [view for view in shown.values() if view.id not in inner]
     builder = _Builder(children, shown, folded)
-    names = _names(projects)
-    for key in sorted(projects, key=lambda key: _order(key, names)):
-        builder.project(key, names[key], projects[key])
+    if not machines:
+        builder.projects(outer)
+    for machine in (None, *machines) if machines else ():
+        builder.machine(machine, [view for view in outer if view.host == machine])
     return rows + builder.rows
 
 
@@ -81,6 +89,8 @@ def project_name(view: SessionView) -> str:
     """Where a session works, short: its project, and its branch or folder."""
     key = _project_of(view)
     name = _name(key)
+    if view.host is not None:
+        name = f"{one_line(view.host, NAME_CHARS)}:{name}"
     branch = one_line(view.worktree_branch or "", NAME_CHARS)
     return f"{name}/{branch}" if branch and key[0] == "project" else name
 
@@ -97,20 +107,38 @@ class _Builder:
         self._shown = shown
         self._folded = folded
 
-    def project(self, key: Key, name: str, views: list[SessionView]) -> None:
-        """A project with all in it."""
-        place = one_line(key[1], 500) if key[0] == "project" else ""
-        if not self._group(Row(key, "project", 0, name, place), views):
+    def machine(self, name: str | None, views: list[SessionView]) -> None:
+        """A machine with all on it; None: this one. Those of another stand by its name."""
+        if name is None and not views:
             return
+        key: Key = ("machine",) if name is None else ("machine", name)
+        label = HERE if name is None else one_line(name, NAME_CHARS)
+        if self._group(Row(key, "machine", 0, label), views):
+            self.projects(views, above=key[1:], depth=1)
+
+    def projects(self, views: list[SessionView], *, above: Key = (), depth: int = 0) -> None:
+        """The projects of these; `above` is what sets their keys apart from others'."""
+        found: dict[Key, list[SessionView]] = {}
+        for view in views:
+            found.setdefault(_project_of(view), []).append(view)
+        names = _names(found)
+        for key in sorted(found, key=lambda key: _order(key, names)):
+            place = one_line(key[1], 500) if key[0] == "project" else ""
+            row = Row((*key, *above), "project", depth, names[key], place)
+            if self._group(row, found[key]):
+                self._trees(row, found[key])
+
+    def _trees(self, project: Row, views: list[SessionView]) -> None:
         trees = {view.worktree_path for view in views}
+        inner = project.depth + 1
         if len(trees) < 2:
-            self._sessions(views, 1)
+            self._sessions(views, inner)
             return
         for tree in sorted(trees, key=lambda tree: tree or _LAST):
             inside = [view for view in views if view.worktree_path == tree]
-            row = Row(("worktree", *key, tree or ""), "worktree", 1, _tree_name(inside))
-            if self._group(row, inside):
-                self._sessions(inside, 2)
+            key = ("worktree", *project.key, tree or "")
+            if self._group(Row(key, "worktree", inner, _tree_name(inside)), inside):
+                self._sessions(inside, inner + 1)
 
     def _group(self, row: Row, views: list[SessionView]) -> bool:
         """Whether its inside is shown."""

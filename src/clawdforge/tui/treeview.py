@@ -78,6 +78,7 @@ class TreeView(Lines, inherit_bindings=False):
             plain=self._plain,
             asks=self.asks,
             search=self._board.search,
+            machines=self._board.machines,
         )
         line = row_line(row, self._board.sessions, paper)
         if y == self._board.cursor:

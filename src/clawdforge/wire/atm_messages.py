@@ -103,6 +103,10 @@ class Status(_Request, frozen=True, kw_only=True, tag="status"):
     """Asks for facts about the monitor itself."""
 
 
+class Looking(_Request, frozen=True, kw_only=True, tag="looking"):
+    """A person looks at what shows all sessions: they need no notices now. No reply."""
+
+
 Request = (
     Connect
     | StatusUpdate
@@ -117,6 +121,7 @@ Request = (
     | DrivenRemoved
     | Explain
     | Status
+    | Looking
     | ApprovalAsked
     | ApprovalTaken
     | ApprovalWithdrawn
@@ -164,6 +169,7 @@ Envelope = (
     | RawDrivenRemoved
     | Explain
     | Status
+    | Looking
     | RawApprovalAsked
     | ApprovalTaken
     | ApprovalWithdrawn
@@ -278,6 +284,7 @@ RequestKind = Literal[
     "driven_removed",
     "explain",
     "status",
+    "looking",
     "approval_request",
     "approval_taken",
     "approval_withdrawn",

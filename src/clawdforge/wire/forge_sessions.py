@@ -161,6 +161,8 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Of all turns together."""
     pending_permissions: int = 0
     """Questions of the agent that wait for an answer."""
+    attached: dict[str, Any] | None = None
+    """Who has it in a terminal: `by`, `since`, `pid`; None: nobody."""
 
 
 class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,7 +206,8 @@ class TurnInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A turn in the ledger. What is None is not known (yet), or the agent did not say.
 
     `state` is `running`, `done`, `failed`, `timeout`, `cancelled` or `interrupted`; `ok` is None
-    while it runs. `origin` is `user`, or `agent` for a turn that it started by itself.
+    while it runs. `origin` is `user`, `agent` for a turn that it started by itself, or
+    `terminal` for one that a person had with it there.
     """
 
     session_id: str

@@ -91,7 +91,7 @@ class ClaudeDriver(LineConversation):
             asks=spec.asks,
             kept=spec.kept,
         )
-        mcp_config = await asyncio.to_thread(_write_mcp_config, spec)
+        mcp_config = await asyncio.to_thread(write_mcp_config, spec)
         self._hello = initialize(spec.system, spec.system_mode)
         await self.start(spec, arguments(spec, new_id=new_id, mcp_config=mcp_config))
         if spec.kept:
@@ -161,11 +161,18 @@ def _identity(spec: SessionSpec) -> tuple[str | None, str | None]:
     return new_id, new_id
 
 
-def _write_mcp_config(spec: SessionSpec) -> str | None:
-    """In a file of ours: what is in a command line is seen by all users of the machine."""
+def write_mcp_config(spec: SessionSpec) -> str | None:
+    """Write its MCP servers down; the file's path, None when it has none.
+
+    A file of ours, for what is in a command line is seen by all users of the machine.
+    """
     if not spec.mcp_servers:
         return None
-    path = Path(spec.tmp) / MCP_FILE
+    return write_private(Path(spec.tmp) / MCP_FILE, mcp_json(spec.mcp_servers))
+
+
+def write_private(path: Path, text: str) -> str:
+    """Write a file that nobody else can read; its path."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123 - the mode must be right from the start
-        file.write(mcp_json(spec.mcp_servers))
+        file.write(text)
     return str(path)

@@ -26,13 +26,31 @@ def arguments(
         flags += ["--include-partial-messages"]
     if mcp_config is not None:
         flags += ["--strict-mcp-config", "--mcp-config", mcp_config]
-    if spec.model is not None:
-        flags += ["--model", spec.model]
-    if spec.effort is not None:
-        flags += ["--effort", spec.effort]
-    if spec.mode is not None:
-        flags += ["--permission-mode", spec.mode]
-    return flags
+    return flags + _settings(spec)
+
+
+def terminal_arguments(
+    spec: SessionSpec, *, is_known: bool, mcp_config: str | None, system_file: str | None
+) -> list[str]:
+    """The flags for a person's terminal.
+
+    Args:
+        spec: What the conversation is started with.
+        is_known: Claude Code has written `spec.resume_id` down; else it begins `spec.new_id`.
+        mcp_config: The file with the MCP servers, `mcp_json`.
+        system_file: The file with the system prompt, of a new conversation: it is part of one
+            that is gone on with.
+    """
+    if is_known and spec.resume_id is not None:
+        flags = ["--resume", spec.resume_id]
+    else:
+        flags = ["--session-id", spec.new_id] if spec.new_id is not None else []
+    if mcp_config is not None:
+        flags += ["--mcp-config", mcp_config]
+    if system_file is not None:
+        replaces = spec.system_mode == "replace"
+        flags += [f"--{'' if replaces else 'append-'}system-prompt-file", system_file]
+    return flags + _settings(spec)
 
 
 def mcp_json(servers: Sequence[McpServer]) -> str:
@@ -48,6 +66,17 @@ def _identity(spec: SessionSpec, new_id: str | None) -> list[str]:
         flags += ["--fork-session"]
     if new_id is not None:
         flags += ["--session-id", new_id]
+    return flags
+
+
+def _settings(spec: SessionSpec) -> list[str]:
+    flags = []
+    if spec.model is not None:
+        flags += ["--model", spec.model]
+    if spec.effort is not None:
+        flags += ["--effort", spec.effort]
+    if spec.mode is not None:
+        flags += ["--permission-mode", spec.mode]
     return flags
 
 

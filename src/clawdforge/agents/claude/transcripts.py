@@ -18,17 +18,18 @@ def remove(session_id: str, env: Mapping[str, str]) -> None:
         name = str(uuid.UUID(session_id))
     except ValueError:
         return
-    home = _home(env)
-    if home is None:
+    folder = home(env)
+    if folder is None:
         return
     with contextlib.suppress(OSError):
-        for folder in (home / "projects").iterdir():
+        for project in (folder / "projects").iterdir():
             with contextlib.suppress(OSError):
-                (folder / f"{name}.jsonl").unlink(missing_ok=True)
-            shutil.rmtree(folder / name, ignore_errors=True)
+                (project / f"{name}.jsonl").unlink(missing_ok=True)
+            shutil.rmtree(project / name, ignore_errors=True)
 
 
-def _home(env: Mapping[str, str]) -> Path | None:
+def home(env: Mapping[str, str]) -> Path | None:
+    """Where Claude Code keeps everything, in that environment; None: nowhere."""
     if env.get("CLAUDE_CONFIG_DIR"):
         return Path(env["CLAUDE_CONFIG_DIR"])
     return Path(env["HOME"]) / ".claude" if env.get("HOME") else None

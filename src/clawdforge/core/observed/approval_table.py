@@ -28,6 +28,9 @@ SLACK_SECS: Final = 0.5
 HIDDEN_SECS: Final = 1.5
 """So long the record may take to say that the dialog is open. That of a subagent in the background
 is shown only when the hook has ended, and must not wait for us."""
+AHEAD_SECS: Final = 1.0
+"""A hook that ends so much before its time was not answered in the terminal, but has waited for as
+long as it was to: it began to count before we did."""
 LEAST_CUT_CHARS: Final = 160
 """A text that was cut has at least so many characters left: 2048 bytes of JSON."""
 _TOOL_ENDS: Final = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied"})
@@ -110,6 +113,10 @@ class Approval:
     def settle(self, state: State, now: Moment, *, reason: Reason | None = None) -> None:
         """It waits no more."""
         self.state, self.reason, self.answered_at = state, reason, now.utc
+
+    def is_due(self, now: Moment) -> bool:
+        """Whether its time is up, by the hook's own clock, which may be ahead of ours."""
+        return self.due - now.mono <= AHEAD_SECS
 
     def wait_on(self, secs: float) -> None:
         """Wait for so much longer, whatever the record says."""

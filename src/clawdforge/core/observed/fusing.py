@@ -30,6 +30,8 @@ TRUST_SECS: Final = 0.5
 IDLE_SECS: Final = 0.3
 """So long a record must be idle: before a queued prompt it is idle for a moment (60-130 ms)."""
 MAX_RECORD_LAG_SECS: Final = 5.0
+ATTACHED: Final = "attached"
+"""How a driven session stands that somebody has in a terminal: there the agent tells it itself."""
 SILENT_SECS: Final = 600.0
 """Longer than silent retries last (3 minutes), and than all but the longest answers."""
 SILENT_TOOL_SECS: Final = 3600.0
@@ -81,7 +83,7 @@ def settle(entry: Entry, now: Moment) -> bool:
         Whether something else is shown than before.
     """
     entry.due = None
-    if entry.driven is not None:
+    if entry.driven is not None and entry.driven.status != ATTACHED:
         return _show(entry, *_driven_state(entry.driven), now)
     mind = entry.mind
     record = entry.record

@@ -4,11 +4,12 @@ Pure: no I/O and no clock; the time comes with each signal. Nothing here raises,
 `RegistryFullError` where it says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from clawdforge.core.observed import driving, facts, seating, showing
 from clawdforge.core.observed.changes import Changes
 from clawdforge.core.observed.entry import PENDING, Entry
+from clawdforge.core.observed.figures import Figures
 from clawdforge.core.observed.fusing import hear_record, settle
 from clawdforge.core.observed.hooks import apply_hook
 from clawdforge.core.observed.kept import Kept, keep, revive
@@ -230,9 +231,18 @@ class Registry:
         """A session as it is shown."""
         return showing.view(entry, now)
 
+    @property
+    def entries(self) -> Iterable[Entry]:
+        """All sessions, oldest first."""
+        return self._table.entries
+
     def views(self, now: Moment) -> list[SessionView]:
         """All sessions, oldest first."""
         return [showing.view(entry, now) for entry in self._table.entries]
+
+    def figures(self) -> Figures:
+        """All sessions, counted."""
+        return showing.figures(self._table.entries)
 
     def entry(self, session_id: str) -> Entry | None:
         """The session of this id, or whose agent calls it so."""

@@ -1,8 +1,11 @@
 """An entry as it is shown, and why."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from clawdforge.core.observed.entry import Entry
+from clawdforge.core.observed.figures import Figures, counted
 from clawdforge.core.observed.formats import format_time, microusd
 from clawdforge.core.observed.fusing import RECORD_GROUPS
 from clawdforge.core.observed.names import model_name
@@ -36,10 +39,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 def view(entry: Entry, now: Moment) -> SessionView:
     """The view of an entry."""
-    usage, cost, driven = entry.usage, entry.cost, entry.driven
-    micros = driven.cost_microusd if driven is not None else None
-    if micros is None:
-        micros = 0 if cost is None else microusd(cost.total_cost_usd)
+    usage, cost = entry.usage, entry.cost
     used = 0
     if usage is not None:
         used = (
@@ -53,12 +53,26 @@ def view(entry: Entry, now: Moment) -> SessionView:
         silent=now.utc - heard,
         context_used=used,
         context_size=entry.window,
-        cost_microusd=micros,
+        cost_microusd=_micros(entry),
         duration_ms=0 if cost is None else cost.total_duration_ms,
         lines_added=entry.lines_added,
         lines_removed=entry.lines_removed,
         evidence=evidence(entry, now),
     )
+
+
+def figures(entries: Iterable[Entry]) -> Figures:
+    """All entries, counted."""
+    return counted(
+        (WORDS[GROUPS[entry.state]], shown_state(entry.state), _micros(entry)) for entry in entries
+    )
+
+
+def _micros(entry: Entry) -> int:
+    """What it has cost: as its gateway says, else the agent itself."""
+    if entry.driven is not None and entry.driven.cost_microusd is not None:
+        return entry.driven.cost_microusd
+    return 0 if entry.cost is None else microusd(entry.cost.total_cost_usd)
 
 
 def _steady(entry: Entry) -> SessionView:

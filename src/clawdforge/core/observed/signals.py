@@ -191,7 +191,8 @@ class Driven(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     app: str
     agent: str
     status: str
-    """`running`, `waiting` (for a permission), `idle`, `hibernated`."""
+    """`running`, `waiting` (for a permission), `idle`, `hibernated`, `attached` (to somebody's
+    terminal)."""
     agent_session_id: str | None = None
     """The agent's own id of the conversation: what its hooks report."""
     process: ProcessId | None = None

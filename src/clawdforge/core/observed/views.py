@@ -101,6 +101,10 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     """Of what it asks and may be answered from anywhere; the oldest, where it asks several."""
     approval: str | None = None
     """That in a line: the tool, and what it would do."""
+    host: str | None = None
+    """On another machine: which, by the name under which it is reached; see `machines`."""
+    stale: bool = False
+    """That machine is not heard of now: this is how it was."""
 
     def __repr__(self) -> str:  # without the prompt
         return f"SessionView({self.id!r} is {self.state or self.status!r})"

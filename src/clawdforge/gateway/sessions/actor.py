@@ -23,6 +23,7 @@ from clawdforge.core.session_effects import (
     Effect,
     EndTurn,
     Fact,
+    HandedOver,
     Keep,
     LeaveLine,
     Over,
@@ -61,7 +62,7 @@ JOIN_SECS = 0.008
 LINGER_SECS = 1.0
 """How long a session with nothing to do stays claimed: mostly there is more to come."""
 
-Told = Send | TellAnswer | Begun | Reply | Settled | Over
+Told = Send | TellAnswer | Begun | Reply | Settled | HandedOver | Over
 """What must be durable before it is told."""
 
 
@@ -240,7 +241,7 @@ class SessionActor:
             match effect:
                 case Fact() | BeginTurn() | EndTurn() | Change() | Keep() | Audit():
                     await self._write(effect, now)
-                case Send() | TellAnswer() | Begun() | Reply() | Settled() | Over():
+                case Send() | TellAnswer() | Begun() | Reply() | Settled() | HandedOver() | Over():
                     await self._store()
                     self._tell(effect)
                 case _:
@@ -275,6 +276,8 @@ class SessionActor:
                 self.waiting_for.reply(effect, self._seat.stderr)
             case Settled(permission=permission):
                 self.waiting_for.settled(permission)
+            case HandedOver(ticket=number, error=error):
+                self.waiting_for.handed_over(number, error)
             case Over():
                 self.over = True
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from clawdforge.agents.driver import Caps
-from clawdforge.core.options import SessionChange, SessionOptions
+from clawdforge.core.options import Adopted, SessionChange, SessionOptions
 from clawdforge.core.session_inputs import OptionsChanged
 from clawdforge.core.session_records import Append, Session, SessionPatch, StoredEvent
 from clawdforge.core.session_state import UNPROVEN, Agent
@@ -157,7 +157,10 @@ class Changes:
         if actor is not None and actor.busy:
             msg = "a turn runs; fork the session between two turns"
             raise ConflictError(msg, code="session_running")
-        options = replace(SessionOptions.of(source.options), fork=known_as)
+        options = SessionOptions.of(source.options)
+        adopted = Adopted.of(options.adopted)
+        theirs = None if adopted.theirs is None else {"theirs": adopted.theirs}
+        options = replace(options, fork=known_as, adopted=theirs)
         session = replace(
             self._sessions.new(source.agent, source.model, meta, options, who),
             agent_session_id=known_as,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clawdforge.agents.driver import Agents
+from clawdforge.core.handover import refusal as attached
 from clawdforge.core.names import is_model_name
 from clawdforge.core.options import NewSession, SessionOptions
 from clawdforge.core.records import AuditEntry
@@ -124,6 +125,18 @@ class Sessions:
             raise NotFoundError(msg)
         return session
 
+    async def known(self, session_id: str) -> Session:
+        """A session of whatever app, for the admin and for ourselves.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        session = await self._ledger.session(session_id)
+        if session is None:
+            msg = "there is no such session"
+            raise NotFoundError(msg)
+        return session
+
     async def get(self, session_id: str, *, who: Caller) -> View:
         """How one of the caller's sessions stands."""
         return self.view(await self.own(session_id, who=who))
@@ -169,11 +182,17 @@ class Sessions:
         return await self.end(session_id, reason="closed by the app", audit="session.close")
 
     async def end(self, session_id: str, *, reason: str, audit: str) -> bool:
-        """Close a session for whatever reason; False when it was closed meanwhile."""
+        """Close a session for whatever reason; False when it was closed meanwhile.
+
+        Raises:
+            ConflictError: somebody has it in a terminal (`session_attached`).
+        """
         while True:
             actor = await self._supervisor.actor(session_id)
             if _is_closed(actor):
                 return False
+            if actor.machine.lease is not None:
+                raise attached(actor.machine.lease)
             actor.put(StopAsked(reason=reason, close=audit))
             await actor.ended.wait()
             if actor.fault is not None:
@@ -194,7 +213,7 @@ class Sessions:
         msg = f"{self.max_open} sessions are open; close some, or try again later"
         return BusyError(msg, code="sessions_full", retry_after_secs=30)
 
-    async def add(self, session: Session, who: Caller) -> None:
+    async def add(self, session: Session, who: Caller, action: str = "create") -> None:
         """Record a new session whose folders are there; without success they go again.
 
         Raises:
@@ -202,7 +221,7 @@ class Sessions:
         """
         try:
             added = await self._ledger.create_session(
-                session, self.entry(session, "create", who), max_open=self.max_open
+                session, self.entry(session, action, who), max_open=self.max_open
             )
         except BaseException:
             await self._specs.remove(session)

@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from clawdforge.agents.driver import Agents, McpServer, SessionSpec
-from clawdforge.core.options import SessionOptions
+from clawdforge.core.options import Adopted, SessionOptions
 from clawdforge.core.session_effects import StartAgent
 from clawdforge.core.session_records import Session
 from clawdforge.errors import AgentError, ClawdforgeError, ConfigError, InputError
@@ -73,7 +74,8 @@ class Specs:
             InputError: the workspace cannot be made (`workspace_failed`).
             StorageError: the disk does not take it.
         """
-        await self._folders.make(session.session_id, SessionOptions.of(session.options).workspace)
+        workspace = SessionOptions.of(session.options).workspace
+        await self._folders.make(session.session_id, workspace, folder=_folder(session))
 
     async def copy(self, source: Session, target: Session) -> None:
         """Make a session's folders as a copy of another's."""
@@ -81,6 +83,7 @@ class Specs:
             source.session_id,
             target.session_id,
             SessionOptions.of(source.options).workspace,
+            folder=_folder(source),
         )
 
     async def remove(self, session: Session) -> None:
@@ -103,11 +106,13 @@ class Specs:
         self, session: Session, attachments: Sequence[Attachment], *, turn: int
     ) -> Sequence[str]:
         """Put files into the workspace; their names there."""
-        return await self._folders.stage(session.session_id, attachments, turn=turn)
+        return await self._folders.stage(
+            session.session_id, attachments, turn=turn, folder=_folder(session)
+        )
 
     def cwd(self, session: Session) -> str:
         """The workspace's path."""
-        return str(self._folders.cwd(session.session_id))
+        return str(_folder(session) or self._folders.cwd(session.session_id))
 
     async def spec(self, session: Session, start: StartAgent) -> SessionSpec:
         """What the agent is started with, its folders made ready.
@@ -118,7 +123,10 @@ class Specs:
         options = SessionOptions.of(session.options)
         try:
             folders = await self._folders.prepare(
-                session.session_id, options.workspace, turns=start.turns
+                session.session_id,
+                options.workspace,
+                turns=start.turns,
+                folder=_folder(session),
             )
         except InputError as error:
             raise AgentError(error.message, code=error.code, hint=error.hint) from error
@@ -142,6 +150,12 @@ class Specs:
             ),
             env=dict(_made("secret", name, self._secrets) for name in options.secrets),
         )
+
+
+def _folder(session: Session) -> Path | None:
+    """The person's own folder in which an adopted session works."""
+    folder = Adopted.of(SessionOptions.of(session.options).adopted).folder
+    return None if folder is None else Path(folder)
 
 
 def _check_names(

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from clawdforge.core.options import Adopted, SessionOptions
 from clawdforge.core.records import AuditEntry
 from clawdforge.core.session_records import Session
 from clawdforge.core.session_state import UNPROVEN
-from clawdforge.errors import AgentError, BusyError, NotFoundError
+from clawdforge.errors import AgentError, BusyError, ConflictError, NotFoundError
 from clawdforge.gateway.sessions.service import Sessions
 from clawdforge.gateway.sessions.specs import Specs
 from clawdforge.gateway.sessions.supervisor import Supervisor
@@ -73,7 +74,7 @@ class SessionSweeper:
             return False
         try:
             return await self._sessions.end(session_id, reason="idle", audit="session.sweep_close")
-        except (BusyError, NotFoundError, AgentError) as error:
+        except (BusyError, ConflictError, NotFoundError, AgentError) as error:
             log.info("an idle session was not closed", extra={"reason": error.message})
             return False
 
@@ -107,4 +108,5 @@ def _conversations(session: Session) -> set[str]:
     source = session.options.get("fork")
     if known_as.startswith(UNPROVEN) and source is not None:
         found.add(source)
-    return found
+    theirs = Adopted.of(SessionOptions.of(session.options).adopted).theirs
+    return found - {theirs}

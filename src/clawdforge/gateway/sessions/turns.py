@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,8 @@ class Turns:
     Args:
         inbox: How many turns may wait in one session.
         observe: Called with the agent and the outcome of every turn that apps wanted.
+        regain: Called for a session that somebody had in a terminal: gives it as it is when they
+            have it no more, else raises.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Turns:
         limits: RunLimits,
         inbox: int,
         observe: Callable[[str, TurnOutcome], None],
+        regain: Callable[[Session], Awaitable[Session]],
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
@@ -74,6 +77,7 @@ class Turns:
         self._limits = limits
         self._inbox = inbox
         self._observe = observe
+        self._regain = regain
         self._keys: set[tuple[str, str]] = set()
 
     async def take(self, session_id: str, wanted: NewTurn, *, who: Caller) -> TurnHandle:
@@ -83,7 +87,8 @@ class Turns:
             NotFoundError: no such session, or a file token is unknown.
             GoneError: the session is closed.
             InputError: a bad time-out, too many files, a key used for another request.
-            ConflictError: a turn with that key runs (`idempotency_running`).
+            ConflictError: a turn with that key runs (`idempotency_running`), or somebody has the
+                session in a terminal (`session_attached`).
             BusyError: too many turns wait in the session (`inbox_full`).
         """
         session = await self._own(session_id, who)
@@ -112,6 +117,8 @@ class Turns:
         if session.closed_at is not None:
             raise closed()
         self._supervisor.refuse_when_stopping()
+        if session.attached is not None:
+            session = await self._regain(session)
         attachments = await self._files.find(wanted.files, who=who)
         actor = await self._supervisor.actor(session_id)
         prompt = wanted.prompt

@@ -32,8 +32,7 @@ class Ticket:
         """It will not come to anything."""
         for future in (self.begun, self.outcome):
             if not future.done():
-                future.set_exception(error)
-                future.exception()  # whoever waits gets it; if nobody does, that is no fault
+                _fail(future, error)
 
 
 class Waiting:
@@ -45,6 +44,7 @@ class Waiting:
         self._answers: dict[str, asyncio.Future[Permission | None]] = {}
         self._ends: list[asyncio.Future[int | None]] = []
         self._changes: deque[asyncio.Future[None]] = deque()
+        self._hand_overs: dict[int, asyncio.Future[None]] = {}
 
     @property
     def turns(self) -> int:
@@ -70,6 +70,23 @@ class Waiting:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._changes.append(future)
         return future
+
+    def expect_hand_over(self) -> tuple[int, asyncio.Future[None]]:
+        """A ticket for the conversation, and what is done once it has changed hands."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._last_ticket += 1
+        self._hand_overs[self._last_ticket] = future
+        return self._last_ticket, future
+
+    def handed_over(self, number: int, error: ClawdforgeError | None) -> None:
+        """The conversation has changed hands, or will not."""
+        future = self._hand_overs.pop(number, None)
+        if future is None or future.done():
+            return
+        if error is not None:
+            _fail(future, error)
+        else:
+            future.set_result(None)
 
     def expect_answer(self, permission_id: str) -> asyncio.Future[Permission | None]:
         """The permission once it has its answer; None: it is not open any more."""
@@ -130,10 +147,14 @@ class Waiting:
         rest: Sequence[asyncio.Future[Any]] = (*self._answers.values(), *self._ends)
         for future in rest:
             _settle(future, None)
-        for change in self._changes:
+        for change in (*self._changes, *self._hand_overs.values()):
             if not change.done():
-                change.set_exception(error)
-                change.exception()
+                _fail(change, error)
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    future.set_exception(error)
+    future.exception()  # whoever waits gets it; if nobody does, that is no fault
 
 
 def _settle(future: asyncio.Future[Any], value: object) -> None:

@@ -76,7 +76,7 @@ class Writing:
                     StoredEvent(
                         seq=self._seq,
                         turn=effect.turn,
-                        at=int(now.utc),
+                        at=int(now.utc) if effect.at is None else effect.at,
                         type=effect.type,
                         body=encoded(effect.type, effect.body),
                     )
@@ -147,6 +147,7 @@ def merged(first: SessionPatch, second: SessionPatch) -> SessionPatch:
         if (value := getattr(second, name)) is not None and name != "add_usage"
     }
     given["reopen"] = first.reopen or second.reopen
+    given["detach"] = first.detach or second.detach
     return replace(first, **given, add_usage=added(first.add_usage, second.add_usage))
 
 

@@ -2,6 +2,7 @@
 
 import { get, post, remove } from "./api.js";
 import { say } from "./announce.js";
+import { ask } from "./ask.js";
 import { button, el, replace, setText } from "./dom.js";
 import { ago, moment } from "./format.js";
 import { MODES, field } from "./modes.js";
@@ -10,6 +11,8 @@ const SCOPES = [
   ["run", "Run agents: its own runs and sessions"],
   ["monitor", "See all sessions on the machine"],
   ["approve", "Answer what sessions ask that were started by hand"],
+  ["control", "Type into the terminals of this machine: all that you can do there"],
+  ["adopt", "Go on with conversations that were begun in a terminal"],
   ["metrics", "Read metrics and limits"],
 ];
 
@@ -70,39 +73,18 @@ export class AccessView {
       box.checked = scope === "run";
       return { box, node: el("label", { class: "check", for: box.id }, box, el("span", {}, el("strong", {}, scope), " ", el("span", { class: "faint" }, about))) };
     });
-    const problem = el("p", { class: "problem", role: "alert" });
-    const dialog = el(
-      "dialog",
-      { class: "dialog", "aria-labelledby": "app-title", onclose: () => dialog.remove() },
-      el(
-        "form",
-        {
-          onsubmit: async (event) => {
-            event.preventDefault();
-            const body = { name: name.value, ip_cidrs: cidrs.value.split(/[\s,]+/).filter(Boolean), scopes: scopes.filter(({ box }) => box.checked).map(({ box }) => box.value) };
-            if (policy.value) body.permissions = policy.value;
-            try {
-              const made = await post("/admin/tokens", body);
-              dialog.close();
-              this.tell(made);
-              this.load();
-            } catch (error) {
-              setText(problem, error.message);
-            }
-          },
-        },
-        el("h2", { id: "app-title" }, "New app"),
-        field("Name", name, "a–z, 0–9, _ and -"),
-        el("fieldset", { class: "stack" }, el("legend", {}, "It may"), scopes.map((one) => one.node)),
-        field("Its sessions may at most", policy),
-        field("From these networks", cidrs, "Such as 10.0.0.0/8, several with commas."),
-        problem,
-        el("div", { class: "actions end" }, button("Cancel", () => dialog.close()), el("button", { type: "submit", class: "primary" }, "Make its token")),
-      ),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
-    name.focus();
+    const fields = [
+      field("Name", name, "a–z, 0–9, _ and -"),
+      el("fieldset", { class: "stack" }, el("legend", {}, "It may"), scopes.map((one) => one.node)),
+      field("Its sessions may at most", policy),
+      field("From these networks", cidrs, "Such as 10.0.0.0/8, several with commas."),
+    ];
+    ask("New app", fields, "Make its token", async () => {
+      const body = { name: name.value, ip_cidrs: cidrs.value.split(/[\s,]+/).filter(Boolean), scopes: scopes.filter(({ box }) => box.checked).map(({ box }) => box.value) };
+      if (policy.value) body.permissions = policy.value;
+      this.tell(await post("/admin/tokens", body));
+      this.load();
+    });
   }
 
   /** The one moment in which a token can be read. */
@@ -119,29 +101,11 @@ export class AccessView {
     replace(this.told, el("div", { class: "notice once" }, el("p", {}, "The token of ", el("strong", {}, name), ". It is shown this once: the server keeps only its hash."), el("div", { class: "actions" }, shown, copy, button("Done", () => replace(this.told), { class: "quiet" }))));
   }
 
-  revoke(name) {
-    const dialog = el(
-      "dialog",
-      { class: "dialog", "aria-labelledby": "revoke-title", onclose: () => dialog.remove() },
-      el("h2", { id: "revoke-title" }, `Revoke ${name}?`),
-      el("p", {}, "Its programs stop working at once. The token cannot be given back."),
-      el(
-        "div",
-        { class: "actions end" },
-        button("Cancel", () => dialog.close()),
-        button("Revoke", async () => {
-          try {
-            await remove(`/admin/tokens/${encodeURIComponent(name)}`);
-            say(`Revoked ${name}`);
-          } catch (error) {
-            setText(this.problem, error.message);
-          }
-          dialog.close();
-          this.load();
-        }, { class: "danger" }),
-      ),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
+  async revoke(name) {
+    const sure = await ask(`Revoke ${name}?`, "Its programs stop working at once. The token cannot be given back.", "Revoke", async () => {
+      await remove(`/admin/tokens/${encodeURIComponent(name)}`);
+      say(`Revoked ${name}`);
+    });
+    if (sure) this.load();
   }
 }

@@ -1,6 +1,7 @@
 // Asking the server. Every request carries the page's own key: the cookie alone opens nothing.
 
 const KEY = "clawdforge.key";
+const AGAIN_MS = 300;
 const HEADER = "X-Clawdforge-Page";
 
 /** What the server refused, in its words. */
@@ -21,25 +22,31 @@ export function headers(more = {}) {
 /** Send a request; its JSON, or an ApiError. */
 export async function call(method, path, body, { signal } = {}) {
   const more = body === undefined ? {} : { "Content-Type": "application/json" };
-  let response;
-  try {
-    response = await fetch(path, {
-      method,
-      signal,
-      headers: headers({ Accept: "application/json", ...more }),
-      body: body === undefined ? undefined : JSON.stringify(body),
-      cache: "no-store",
-    });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "unreachable", "The server does not answer.");
-  }
+  const options = {
+    method,
+    signal,
+    headers: headers({ Accept: "application/json", ...more }),
+    body: body === undefined ? undefined : JSON.stringify(body),
+    cache: "no-store",
+  };
+  const response = await fetch(path, options).catch((error) => reachAgain(path, options, error));
   const reply = await response.json().catch(() => null);
   if (response.ok) return reply;
   if (response.status === 401 && !path.startsWith("/login")) {
     window.dispatchEvent(new Event("loggedout"));
   }
   throw refusal(response, reply);
+}
+
+/** A network that changes breaks off what is under way: what changes nothing is asked once more. */
+async function reachAgain(path, options, error) {
+  if (error.name === "AbortError") throw error;
+  await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  const again = options.method === "GET" ? fetch(path, options) : Promise.reject(error);
+  return again.catch((failure) => {
+    if (failure.name === "AbortError") throw failure;
+    throw new ApiError(0, "unreachable", "The server does not answer.");
+  });
 }
 
 function refusal(response, reply) {

@@ -33,8 +33,10 @@ export class Approval {
    * @param question as `GET /permissions` or the event tells it
    * @param diffs changes of files that the tool call told of, if any
    * @param named whether to say which session asks
+   * @param onsettled called when it waits no more
    */
-  constructor(question, { diffs = null, named = false } = {}) {
+  constructor(question, { diffs = null, named = false, onsettled = () => {} } = {}) {
+    this.onsettled = onsettled;
     this.question = question;
     this.words = asksWords(question);
     this.named = named;
@@ -133,9 +135,10 @@ export class Approval {
       this.settle({ state: told.state, scope: told.answer?.scope, by: told.answered_by });
       say(RESULTS[told.state] || "Answered");
     } catch (error) {
-      if (error.code === "already_answered") this.settle(await outcomeOf(this.question));
+      const isGone = error.code === "already_answered" || error.status === 404;
+      if (isGone) this.settle(await outcomeOf(this.question));
       else setText(this.problem, error.message);
-      this.enable(true);
+      this.enable(!isGone);
     } finally {
       this.sending = false;
       this.node.removeAttribute("aria-busy");
@@ -169,6 +172,7 @@ export class Approval {
     setText(this.clock, told);
     this.clock.className = "outcome";
     if (had) this.node.focus({ preventScroll: true });
+    this.onsettled();
   }
 
   tick() {

@@ -43,7 +43,7 @@ export function cardOf(id, view, row) {
     group,
     title: titleOf(view, row),
     place: placeOf(view, row),
-    word: WORDS[state] || view?.status_label || state,
+    word: view?.stale ? "Not heard of" : WORDS[state] || view?.status_label || state,
     doing: doingOf(view, state),
     since: sinceOf(view, row),
     started: seconds(view?.started_at) ?? row?.created_at ?? 0,
@@ -56,6 +56,8 @@ export function cardOf(id, view, row) {
     source: view?.source || "gateway",
     driven: Boolean(row || view?.session),
     mine: Boolean(row),
+    host: view?.host ?? null,
+    stale: Boolean(view?.stale),
     parent: view?.parent_session_id ?? null,
     children: view?.child_session_ids ?? [],
     project: projectOf(view, row),
@@ -71,6 +73,7 @@ function stateOf(view, row) {
 
 function groupOf(state, view, row) {
   if (state === "closed") return "closed";
+  if (view?.stale) return "resting";
   if (view) return GROUP_OF_STATUS[view.status] || "resting";
   if (row?.pending_permissions) return "needs";
   return row?.state === "running" ? "working" : "resting";
@@ -92,6 +95,11 @@ export function shortId(id) {
 }
 
 function placeOf(view, row) {
+  const place = placeThere(view, row);
+  return view?.host ? [view.host, place].filter(Boolean).join(": ") : place;
+}
+
+function placeThere(view, row) {
   const app = row?.app_name || view?.app;
   if (app) return app;
   const folder = base(view?.project_root || view?.cwd);
@@ -140,7 +148,7 @@ function order(a, b) {
 
 /** Whether a card fits what was typed: every word somewhere in it. */
 export function fits(card, words) {
-  const hay = [card.title, card.place, card.word, card.doing, card.model, card.agent, card.app, card.id, card.project]
+  const hay = [card.title, card.place, card.word, card.doing, card.model, card.agent, card.app, card.id, card.project, card.host]
     .join(" ")
     .toLowerCase();
   return words.every((word) => hay.includes(word));

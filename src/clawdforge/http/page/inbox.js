@@ -7,6 +7,8 @@ import { all, onChange, one } from "./live.js";
 import { onQuestions, waiting } from "./questions.js";
 import { canRun } from "./rights.js";
 
+const STAYS_MS = 2500;
+
 export class Inbox {
   constructor() {
     this.shown = new Map();
@@ -30,27 +32,26 @@ export class Inbox {
     const questions = waiting();
     const there = new Set(questions.map((question) => question.permission_id));
     for (const [id, approval] of this.shown) {
-      if (there.has(id) || approval.sending) continue;
-      approval.settleElsewhere();
-      this.fade(id, approval);
+      if (!there.has(id)) approval.settleElsewhere();
     }
     for (const question of questions) {
       if (this.shown.has(question.permission_id)) continue;
-      const approval = new Approval(question, { named: true });
+      const approval = new Approval(question, { named: true, onsettled: () => this.fade(approval) });
       this.shown.set(question.permission_id, approval);
       this.cards.append(approval.node);
     }
     this.tell(questions.length);
   }
 
-  fade(id, approval) {
-    this.shown.delete(id);
+  /** What became of it can be read for a moment. */
+  fade(approval) {
     setTimeout(() => {
+      this.shown.delete(approval.question.permission_id);
       const had = approval.node.contains(document.activeElement);
       approval.close();
       approval.node.remove();
       if (had) (this.cards.querySelector(".approval") || this.title).focus({ preventScroll: true });
-    }, 2500);
+    }, STAYS_MS);
   }
 
   tell(number) {
@@ -68,7 +69,7 @@ export class Inbox {
     const questions = this.number === 1 ? "One question waits for you" : `${this.number} questions wait for you`;
     setText(this.title, this.number ? questions : cards.length ? "Somebody waits elsewhere" : "Nothing waits for you");
     replace(this.text, this.number + cards.length === 0 && welcome());
-    replace(this.others, cards.map((card) => el("li", {}, el("a", { href: `#/s/${encodeURIComponent(card.id)}` }, card.title), ` ${card.word.toLowerCase()}${card.doing ? ` (${card.doing})` : ""} `, el("span", { class: "faint" }, card.source === "gateway" ? `in the app ${card.app}` : "in its terminal"))));
+    replace(this.others, cards.map((card) => el("li", {}, el("a", { href: `#/s/${encodeURIComponent(card.id)}` }, card.title), ` ${card.word.toLowerCase()}${card.doing ? ` (${card.doing})` : ""} `, el("span", { class: "faint" }, card.source === "gateway" ? `in the app ${card.app}` : card.host ? `in its terminal on ${card.host}` : "in its terminal"))));
   }
 
   focus() {

@@ -52,7 +52,7 @@ function work() {
       { name: "Agent", of: (row) => [row.agent, row.model && el("span", { class: "faint" }, ` ${row.model}`)] },
       { name: "State", of: (row) => el("span", { class: "pill", "data-state": row.state, title: row.error }, row.state) },
       { name: "Took", number: true, of: (row) => duration(row.duration_ms) },
-      { name: "Tokens", number: true, of: (row) => `${count(row.usage.input_tokens)} / ${count(row.usage.output_tokens)}` },
+      { name: "Tokens", number: true, of: ({ usage }) => (usage.input_tokens === null ? "–" : `${count(usage.input_tokens)} / ${count(usage.output_tokens)}`) },
       { name: "Cost", number: true, of: (row) => money(row.usage.cost_microusd) },
     ],
   });

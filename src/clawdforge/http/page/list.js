@@ -4,6 +4,7 @@ import { GROUPS, GROUP_NAMES, byNeed, fits, shortId } from "./cards.js";
 import { button, el, icon, setAttribute, setText } from "./dom.js";
 import { base, money, span } from "./format.js";
 import { all, connectionState, onChange, showClosed } from "./live.js";
+import { Machines } from "./machines.js";
 import { onQuestions, waiting, waitingIn } from "./questions.js";
 import { gist } from "./tools.js";
 import { VirtualList } from "./virtual.js";
@@ -43,6 +44,7 @@ export class SessionList {
       onchange: () => this.keep({ closed: this.closed.checked }),
     });
     this.closed.checked = Boolean(this.kept.closed);
+    this.machines = new Machines();
     this.questions = el("a", { class: "questions", href: "#/questions", hidden: true });
     this.summary = el("p", { class: "summary", id: "summary" });
     this.list = new VirtualList({ label: "Sessions", build, draw: (node, entry) => this.draw(node, entry) });
@@ -64,6 +66,7 @@ export class SessionList {
         this.summary,
         onnew && el("label", { class: "check", for: "closed" }, this.closed, "closed"),
       ),
+      this.machines.node,
       this.questions,
       this.list.node,
       this.empty,
@@ -77,6 +80,7 @@ export class SessionList {
   close() {
     for (const stop of this.stops) stop();
     clearInterval(this.clock);
+    this.machines.close();
   }
 
   keep(change) {
@@ -175,13 +179,16 @@ function grouped(cards) {
 function byProject(cards) {
   const projects = new Map();
   for (const card of cards) {
-    if (!projects.has(card.project)) projects.set(card.project, []);
-    projects.get(card.project).push(card);
+    const place = `${card.host ?? ""} ${card.project}`;
+    if (!projects.has(place)) projects.set(place, []);
+    projects.get(place).push(card);
   }
   const entries = [];
   for (const [project, its] of [...projects].sort(([a], [b]) => (a < b ? -1 : 1))) {
     its.sort(byNeed);
-    const heading = project.startsWith("app:") ? project.slice(4) : base(project) || "Elsewhere";
+    const [{ host, project: there }] = its;
+    const name = there.startsWith("app:") ? there.slice(4) : base(there) || "Elsewhere";
+    const heading = host ? `${host}: ${name}` : name;
     const group = GROUPS.find((one) => its.some((card) => card.group === one));
     entries.push({ key: `project ${project}`, height: HEAD_PX, heading, number: its.length, group });
     for (const card of its) entries.push({ key: card.id, height: ROW_PX, card });
@@ -233,6 +240,7 @@ function drawCard(node, card, isChosen) {
   const { parts } = node;
   setAttribute(node, "data-group", card.group);
   setAttribute(node, "data-state", card.state);
+  setAttribute(node, "data-stale", card.stale ? "" : null);
   setAttribute(parts.link, "aria-current", isChosen ? "true" : null);
   const drawing = ICON_OF_STATE[card.state] || ICON_OF[card.group];
   if (parts.drawing !== drawing) {

@@ -1,21 +1,22 @@
 // The page's beginning: who is there, what they may see, and which view is shown.
 
 import { get, login, logout, mayBeLoggedIn } from "./api.js";
-import { say } from "./announce.js";
 import { el, replace } from "./dom.js";
 import { Inbox, announceQuestions } from "./inbox.js";
 import { listenForKeys, showKeys } from "./keys.js";
 import { SessionList } from "./list.js";
 import { start, stop } from "./live.js";
 import { codeInAddress, loginView, nothingView } from "./login.js";
+import { tellOfUse } from "./looking.js";
 import { forgetAgents } from "./modes.js";
 import { newSession } from "./newsession.js";
 import { forgetPrompts } from "./prompts.js";
-import { startQuestions, stopQuestions, waiting } from "./questions.js";
+import { startQuestions, stopQuestions } from "./questions.js";
 import { appName, canRun, canSeeSessions, scopes, setRights } from "./rights.js";
 import { SessionView } from "./session.js";
 import { Shell } from "./shell.js";
 import { applyTheme } from "./theme.js";
+import { goToQuestion } from "./towards.js";
 import { VIEWS } from "./views.js";
 
 const app = document.getElementById("app");
@@ -23,24 +24,24 @@ let shell = null;
 let list = null;
 let view = null;
 let stopAnnouncing = () => {};
+let stopTelling = () => {};
 
-async function begin() {
+async function begin(code = codeInAddress()) {
   applyTheme();
-  const code = codeInAddress();
   try {
     if (code) return inside(await login({ code }));
     if (mayBeLoggedIn()) return inside(await get("/login"));
   } catch (error) {
-    if (error.status === 0) return waitForServer();
+    if (error.status === 0) return waitForServer(code);
     return outside(code ? "This link was used already, or is too old. Ask for another: clawdforge open" : "");
   }
   return outside();
 }
 
 /** The server is not there: look again until it is. */
-function waitForServer() {
+function waitForServer(code) {
   replace(app, el("main", { class: "login", id: "main" }, el("p", { role: "status" }, "The server does not answer. Trying again …")));
-  setTimeout(begin, 2000);
+  setTimeout(begin, 2000, code);
 }
 
 function outside(problem = "") {
@@ -60,6 +61,7 @@ function inside(rights) {
     start();
     startQuestions();
     stopAnnouncing = announceQuestions();
+    stopTelling = tellOfUse();
   }
   show();
 }
@@ -78,6 +80,7 @@ function leave() {
   list?.close();
   list = null;
   stopAnnouncing();
+  stopTelling();
   stopQuestions();
   stop();
   shell?.close();
@@ -133,14 +136,6 @@ function step(by) {
   return true;
 }
 
-function toQuestion() {
-  const [first] = waiting();
-  if (!first) return say("Nothing waits for you");
-  if (!document.querySelector(".approval:not([data-settled])")) location.hash = "#/questions";
-  setTimeout(() => document.querySelector(".approval:not([data-settled])")?.focus(), 50);
-  return true;
-}
-
 function back() {
   const open = document.querySelector("details.popover[open]");
   if (open) open.removeAttribute("open");
@@ -166,7 +161,7 @@ listenForKeys({
   ArrowDown: () => step(1),
   ArrowUp: () => step(-1),
   Escape: back,
-  g: toQuestion,
+  g: () => (shell && canSeeSessions() ? goToQuestion() : false),
   n: () => (canRun() && shell ? void newSession() : false),
   p: () => focusOn("prompt"),
   "/": () => focusOn("search"),

@@ -11,34 +11,39 @@ export class SessionMenu {
   constructor(id, onproblem) {
     this.id = id;
     this.onproblem = onproblem;
-    this.node = el("div", { class: "menu" });
+    this.body = el("div", { class: "popover-body" });
+    this.node = el(
+      "details",
+      { class: "popover menu", hidden: true, ontoggle: () => this.draw() },
+      el("summary", { "aria-label": "More" }, icon("more")),
+      this.body,
+    );
   }
 
   /** How the session stands now. */
   show(row) {
-    const told = `${row.state === "closed"} ${row.model} ${JSON.stringify(row.options.permissions)}`;
-    if (told === this.told) return;
+    this.row = row;
+    this.node.hidden = false;
+    this.draw();
+  }
+
+  /** While it is open nothing in it moves: somebody is about to press a button. */
+  draw() {
+    const { row } = this;
+    const closed = row?.state === "closed";
+    const told = `${closed} ${row?.model} ${JSON.stringify(row?.options.permissions)}`;
+    if (!row || this.node.open || told === this.told) return;
     this.told = told;
-    const closed = row.state === "closed";
     replace(
-      this.node,
+      this.body,
+      closed ? null : this.settings(row),
       el(
-        "details",
-        { class: "popover" },
-        el("summary", { "aria-label": "More" }, icon("more")),
-        el(
-          "div",
-          { class: "popover-body" },
-          closed ? null : this.settings(row),
-          el(
-            "div",
-            { class: "popover-actions" },
-            button("Fork", () => this.fork(row)),
-            closed ? null : button("Close", () => this.act(() => remove(`/sessions/${this.id}`)), { class: "danger" }),
-          ),
-          el("p", { class: "faint id" }, this.id),
-        ),
+        "div",
+        { class: "popover-actions" },
+        button("Fork", () => this.fork(row)),
+        closed ? null : button("Close", () => this.act(() => remove(`/sessions/${this.id}`)), { class: "danger" }),
       ),
+      el("p", { class: "faint id" }, this.id),
     );
   }
 
@@ -66,10 +71,9 @@ export class SessionMenu {
   }
 
   async act(work) {
-    const open = this.node.querySelector("details");
     try {
       await work();
-      open?.removeAttribute("open");
+      this.node.open = false;
       this.onproblem("");
       refresh();
     } catch (error) {

@@ -19,6 +19,7 @@ export function factsOf(card) {
       fact("Project", view.project_root),
       fact("Branch", view.worktree_branch),
       fact("Worktree", view.worktree_path !== view.project_root ? view.worktree_path : null),
+      fact("Machine", view.host && (view.stale ? `${view.host}, not heard of now: this is how it was` : view.host)),
       fact("tmux pane", view.tmux_pane),
       fact("Process", view.pid),
       fact("Context", view.context_percentage > 0 ? view.context_display : null),

@@ -19,6 +19,8 @@ export const canRun = () => has("run");
 export const canWatch = () => rights.admin || has("monitor");
 /** Sessions that were started by hand: answer. */
 export const canApprove = () => rights.admin || has("approve");
+/** Their terminals: look, type, end, begin. */
+export const canControl = () => rights.admin || has("control");
 export const canMeasure = () => rights.admin || has("metrics");
 /** Whether there is anything to be seen at all. */
 export const canSeeSessions = () => canRun() || canWatch();

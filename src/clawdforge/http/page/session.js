@@ -11,9 +11,10 @@ import { level } from "./list.js";
 import { onChange, one, pin, refresh, setRow } from "./live.js";
 import { SessionMenu } from "./menu.js";
 import { factsOf, keepUp } from "./observed.js";
+import { PaneView } from "./pane.js";
 import { promptsOf } from "./prompts.js";
 import { isByHand, lookSoon, onQuestions, waitingIn } from "./questions.js";
-import { canRun } from "./rights.js";
+import { canControl, canRun } from "./rights.js";
 import { Stream } from "./stream.js";
 import { Transcript } from "./transcript.js";
 
@@ -55,6 +56,7 @@ export class SessionView {
     this.growing?.disconnect();
     this.quiet();
     this.log?.close();
+    this.pane?.close();
     for (const approval of this.asked?.values() ?? []) approval.close();
     this.stopQuestions?.();
   }
@@ -86,7 +88,9 @@ export class SessionView {
     this.facts = el("div", { class: "facts-inner" });
     this.cards = el("div", { class: "cards" });
     this.asked = new Map();
-    replace(this.body, el("div", { class: "facts-pane" }, this.cards, this.facts));
+    const { view } = one(this.id) ?? {};
+    if (canControl() && view && !view.host && (!view.session || view.tmux_pane)) this.pane = new PaneView(this.id);
+    replace(this.body, el("div", { class: "facts-pane" }, this.cards, this.pane?.node, this.facts));
     this.stopQuestions = onQuestions(() => this.ask());
     this.ask();
   }

@@ -80,8 +80,19 @@ export class VirtualList {
     if (isNew || entry.heading || dirty === null || dirty.has(entry.key)) this.draw(node, entry);
     // Tab and screen readers go by the order in the document.
     const next = before ? before.nextSibling : this.space.firstChild;
-    if (next !== node) this.space.insertBefore(node, next);
+    if (next === node) return node;
+    if (node.contains(document.activeElement)) this.clear(next, node);
+    else this.space.insertBefore(node, next);
     return node;
+  }
+
+  /** Put what stands before a node behind it: one that has the focus would lose it if it moved. */
+  clear(next, node) {
+    while (next !== node) {
+      const after = next.nextSibling;
+      this.space.append(next);
+      next = after;
+    }
   }
 
   dropOthers(wanted) {

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
@@ -32,14 +33,54 @@ class MonitorSessions(BaseModel):
     ]
 
 
+class MachineRow(BaseModel):
+    """Another machine, and how fresh its picture is. Times are seconds since 1970."""
+
+    name: Annotated[str, Field(description="As in the `host` of its sessions.")]
+    live: Annotated[bool, Field(description="It is heard of; else its sessions are `stale`.")]
+    since: Annotated[float | None, Field(description="Since when that is so.")]
+    heard_at: Annotated[float | None, Field(description="When something was last heard of it.")]
+    reason: Annotated[str, Field(description="Why it is not heard of; empty: it is connecting.")]
+    hint: Annotated[str | None, Field(description="What to do.")]
+    retry_at: Annotated[float | None, Field(description="When it is tried again.")]
+    tries: Annotated[int, Field(description="How many in a row have failed.")]
+    sessions: int
+
+
+class MachineRows(BaseModel):
+    """The machines of the setting `hosts`."""
+
+    hosts: list[MachineRow]
+    count: int
+
+
 @router.get("/monitor/sessions", response_model=MonitorSessions, responses=errors(401, 403, 503))
 async def sessions(request: Request) -> Response:
-    """Every agent session on this machine: those of this server, and those started by hand."""
+    """Every agent session on this machine: those of this server, and those started by hand.
+
+    Those of the machines in the setting `hosts` come with them: their `host` says of which, their
+    `id` begins with it, and `stale` says that it is not heard of now.
+    """
     its = services(request).monitor
     views = its.feed.views()
     head = f'{{"count":{len(views)},"position":"{its.feed.position}","monitor":"{its.role}",'
     body = head.encode() + b'"sessions":[' + b",".join(views) + b"]}"
     return Response(body, media_type="application/json")
+
+
+@router.get("/monitor/hosts", response_model=MachineRows, responses=errors(401, 403, 503))
+async def hosts(request: Request) -> Response:
+    """The other machines whose sessions are shown, and how fresh each picture is."""
+    found = services(request).monitor.machines
+    body = msgspec.json.encode({"hosts": found, "count": len(found)})
+    return Response(body, media_type="application/json")
+
+
+@router.post("/monitor/looking", status_code=204, responses=errors(401, 403, 503))
+async def looking(request: Request) -> Response:
+    """A person uses what shows the sessions: for a minute they need no notices of them."""
+    services(request).monitor.looked()
+    return Response(status_code=204)
 
 
 @router.get("/monitor/events", responses={**errors(401, 403, 422, 503), 200: {"content": _STREAM}})

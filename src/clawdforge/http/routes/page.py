@@ -187,7 +187,11 @@ def _file(request: Request, name: str) -> Response:
     if found is None:
         msg = "there is no such file"
         raise NotFoundError(msg)
-    headers = {**_HEADERS, "ETag": found.etag}
-    if request.headers.get("if-none-match") == found.etag:
+    # Weak: the same page, packed or not.
+    headers = {**_HEADERS, "ETag": f"W/{found.etag}", "Vary": "Accept-Encoding"}
+    if found.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(found.content, media_type=found.media_type, headers=headers)
+    content = found.content
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["Content-Encoding"] = found.packed, "gzip"
+    return Response(content, media_type=found.media_type, headers=headers)

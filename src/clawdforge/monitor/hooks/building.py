@@ -16,6 +16,10 @@ COMPILE_SECS = 60
 TRY_SECS = 10
 
 
+VERSION = "clawdforge-hook 2"
+"""What `--version` of the client says."""
+
+
 class Form(StrEnum):
     """What the client is written in."""
 
@@ -25,7 +29,7 @@ class Form(StrEnum):
 
 
 WAITING = (Form.NATIVE, Form.PYTHON)
-"""The forms that can wait for an answer."""
+"""The forms that can wait for an answer; they are also those that have `--bar`."""
 
 
 def build(
@@ -74,6 +78,17 @@ def form_of(program: Path) -> Form | None:
     if not head.startswith(b"#!"):
         return Form.NATIVE
     return Form.SHELL if head.startswith(b"#!/bin/sh") else Form.PYTHON
+
+
+def is_current(program: Path) -> bool:
+    """Whether an installed client is of this version, and runs."""
+    try:
+        done = subprocess.run(
+            [program, "--version"], check=False, capture_output=True, timeout=TRY_SECS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.decode("utf-8", "replace").strip() == VERSION
 
 
 def _make(form: Form, made: Path, environ: Mapping[str, str]) -> str | None:

@@ -6,6 +6,8 @@
  *   clawdforge-hook --approve [--wait SECS] [--subagents SECS] [--headless]
  *                                          a PermissionRequest hook: waits for somebody's answer,
  *                                          and prints the decision; without one it prints nothing
+ *   clawdforge-hook --bar [SHAPE]          a line for a status bar: how many work, wait, and cost;
+ *                                          core/observed/figures.py says how SHAPE is read
  *
  * It exits 0 whatever happens (a COMMAND's own code aside), prints nothing where the agent would
  * read it, and lets no monitor hold it up for longer than SEND_MS. Without a monitor the line is kept in a file that
@@ -43,6 +45,11 @@ enum {
     CONNECT_MS = 2000,        /* of waiting for the monitor that is to find an answer */
     WAIT_SECS = 590,          /* of waiting for the answer, when nobody says how long */
     MAX_WAIT_SECS = 86400,
+    BAR_MS = 100,             /* of waiting for the monitor's figures */
+    BAR_SECS = 1,             /* for all of it */
+    MAX_FACTS = 64 * 1024,    /* bytes of what it says about itself */
+    MAX_BAR = 1024,           /* bytes of the line */
+    MAX_SHAPE_DEPTH = 8,
 };
 
 /* --- the payload, cut ------------------------------------------------------------------------ */
@@ -445,7 +452,7 @@ static void spool(const char *line, size_t size) {
     }
 }
 
-/* --- the three forms ------------------------------------------------------------------------- */
+/* --- the forms ------------------------------------------------------------------------------- */
 
 static void out_of_time(int signal) {
     (void)signal;
@@ -674,10 +681,149 @@ static int approve(char **options) {
     return 0;
 }
 
+/* --- a line for a status bar ------------------------------------------------------------------ */
+
+enum { SESSIONS, WORKING, IDLE, ASLEEP, WAITING, MICROUSD, TOLD, ACTIVE = TOLD, COST, SHOWN };
+
+static const char *const TOLD_AS[TOLD] = {"sessions", "working", "idle",
+                                          "asleep",   "waiting", "cost_microusd"};
+static const char *const SHOWN_AS[SHOWN] = {"sessions", "working", "idle",   "asleep",
+                                            "waiting",  NULL,      "active", "cost"};
+
+/* Figures stand in the order and shape in which our monitor writes them: whatever is different is
+ * somebody else's. `text` ends with a 0. */
+static int read_figures(const char *text, long long *figures) {
+    const char *at = strstr(text, "\"figures\":{");
+    if (!begins(text, strlen(text), "{\"type\":\"status\",") || !at)
+        return 0;
+    at += strlen("\"figures\":{");
+    for (int i = 0; i < TOLD; i++) {
+        size_t size = strlen(TOLD_AS[i]);
+        if (*at != '"' || strncmp(at + 1, TOLD_AS[i], size) != 0 || at[size + 1] != '"'
+            || at[size + 2] != ':')
+            return 0;
+        at += size + 3;
+        size_t digits = strspn(at, "0123456789");
+        if (digits < 1 || digits > 15 || at[digits] != (i + 1 < TOLD ? ',' : '}'))
+            return 0;
+        figures[i] = atoll(at);
+        at += digits + 1;
+    }
+    return 1;
+}
+
+static int ask_figures(long long *figures) {
+    static const char ASK[] =
+        "{\"protocol_version\":{\"major\":1,\"minor\":0},\"type\":\"status\"}\n";
+    static char reply[MAX_FACTS + 1];
+    struct timespec until = in_ms(BAR_MS);
+    size_t held = 0;
+    int fd = connected(&until), lines = 0;
+    if (fd < 0 || !greet_and_send(fd, ASK, sizeof ASK - 1, &until))
+        return 0;
+    while (left_ms(&until) && held < MAX_FACTS) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        if (poll(&wait, 1, (int)left_ms(&until)) <= 0)
+            continue;
+        ssize_t got = read(fd, reply + held, MAX_FACTS - held);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (got <= 0)
+            return 0;
+        held += (size_t)got;
+        char *end;
+        while ((end = memchr(reply, '\n', held))) {
+            *end = 0;
+            if (lines++)
+                return read_figures(reply, figures);
+            held -= (size_t)(end - reply) + 1;   /* the greeting */
+            memmove(reply, end + 1, held);
+        }
+    }
+    return 0;
+}
+
+struct bar {
+    char text[MAX_BAR];
+    size_t size;
+};
+
+static void put(struct bar *bar, const char *text, size_t size) {
+    if (size > sizeof bar->text - bar->size)
+        size = sizeof bar->text - bar->size;
+    memcpy(bar->text + bar->size, text, size);
+    bar->size += size;
+}
+
+static const char *closing(const char *brace, const char *end) {
+    int depth = 0;
+    for (const char *p = brace; p < end; p++) {
+        depth += (*p == '{') - (*p == '}');
+        if (depth == 0)
+            return p;
+    }
+    return NULL;
+}
+
+static int shown(const char *name, size_t size) {
+    for (int i = 0; i < SHOWN; i++)
+        if (SHOWN_AS[i] && strlen(SHOWN_AS[i]) == size && memcmp(SHOWN_AS[i], name, size) == 0)
+            return i;
+    return -1;
+}
+
+static void fill(struct bar *bar, const char *shape, const char *end, const long long *figures,
+                 int depth) {
+    while (shape < end) {
+        const char *close = *shape == '{' ? closing(shape, end) : NULL;
+        const char *colon = close ? memchr(shape, ':', (size_t)(close - shape)) : NULL;
+        const char *stop = colon ? colon : close;
+        int which = close ? shown(shape + 1, (size_t)(stop - shape) - 1) : -1;
+        if (which < 0 || depth >= MAX_SHAPE_DEPTH) {
+            put(bar, shape++, 1);
+            continue;
+        }
+        long long cents = (figures[MICROUSD] + 5000) / 10000;
+        long long value = which == ACTIVE ? figures[WORKING] + figures[IDLE]
+                          : which == COST ? cents : figures[which];
+        char text[48];
+        if (which == COST)
+            snprintf(text, sizeof text, "%lld.%02lld", cents / 100, cents % 100);
+        else
+            snprintf(text, sizeof text, "%lld", value);
+        if (!colon)
+            put(bar, text, strlen(text));
+        else if (value)
+            fill(bar, colon + 1, close, figures, depth + 1);
+        shape = close + 1;
+    }
+}
+
+/* Always a line: where nothing is printed, tmux goes on showing what was printed last. */
+static int status_bar(const char *shape) {
+    long long figures[TOLD];
+    struct bar bar = {.size = 0};
+    limit_time(BAR_SECS);
+    if (!shape)
+        shape = "{active}\xE2\x86\x91 {waiting:{waiting}! }${cost}";
+    if (ask_figures(figures))
+        fill(&bar, shape, shape + strlen(shape), figures, 0);
+    else
+        put(&bar, "-", 1);
+    if (bar.size == sizeof bar.text) {   /* it was cut, perhaps within a character */
+        while (bar.size && ((unsigned char)bar.text[bar.size - 1] & 0xC0) == 0x80)
+            bar.size--;
+        bar.size -= bar.size && (unsigned char)bar.text[bar.size - 1] >= 0xC0;
+    }
+    fwrite(bar.text, 1, bar.size, stdout);
+    putchar('\n');
+    return 0;
+}
+
 int main(int count, char **arguments) {
     signal(SIGPIPE, SIG_IGN);
     if (count > 1 && strcmp(arguments[1], "--version") == 0) {
-        puts("clawdforge-hook 1");
+        puts("clawdforge-hook 2");
         return 0;
     }
     if (count > 1 && strcmp(arguments[1], "--status-line") == 0) {
@@ -686,6 +832,8 @@ int main(int count, char **arguments) {
     }
     if (count > 1 && strcmp(arguments[1], "--approve") == 0)
         return approve(arguments + 2);
+    if (count > 1 && strcmp(arguments[1], "--bar") == 0)
+        return status_bar(count > 2 ? arguments[2] : NULL);
     limit_time(BACKSTOP_SECS);
     struct cut *c = begin(MAX_STRING, MAX_VALUE);
     if (c && read_payload(c, NULL))

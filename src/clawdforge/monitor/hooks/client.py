@@ -1,6 +1,6 @@
 """The hook client where there is no compiler: the same as client.c, which says what it does.
 
-    python3 -I -S client.py [--status-line [COMMAND] | --approve ...]
+    python3 -I -S client.py [--status-line [COMMAND] | --approve ... | --bar [SHAPE]]
 
 What follows `--approve`: [--wait SECS] [--subagents SECS] [--headless]
 
@@ -43,6 +43,11 @@ NAMES = (
     "reason",
     "source",
 )
+BAR_SECS = 0.1
+BAR_BACKSTOP_SECS = 1.0
+MAX_FACTS = 64 * 1024
+MAX_SHAPE_DEPTH = 8
+BAR_SHAPE = "{active}\u2191 {waiting:{waiting}! }${cost}"
 ADDED = {
     "tmux_pane": "TMUX_PANE",
     "entrypoint": "CLAUDE_CODE_ENTRYPOINT",
@@ -410,17 +415,85 @@ def status_line(command: "list[str]") -> None:
     os.execv("/bin/sh", ["sh", "-c", command[0]])
 
 
+def figures() -> "dict[str, int]":
+    """The monitor's figures; empty: it does not tell them in time."""
+    import json
+    import socket
+    import time
+
+    until, held = time.monotonic() + BAR_SECS, b""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        if not sent(link, said("status"), BAR_SECS):
+            return {}
+        while held.count(b"\n") < 2:
+            left = until - time.monotonic()
+            if left <= 0 or len(held) > MAX_FACTS:
+                return {}
+            link.settimeout(left)
+            part = link.recv(MAX_FACTS)
+            if not part:
+                return {}
+            held += part
+    found = json.loads(held.split(b"\n")[1])["facts"]["figures"]
+    names = ("sessions", "working", "idle", "asleep", "waiting", "cost_microusd")
+    told = {name: found[name] for name in names}
+    if not all(type(value) is int and 0 <= value < 10**15 for value in told.values()):
+        return {}
+    return told
+
+
+def filled(shape: str, values: "dict[str, str]", depth: int = 0) -> str:
+    """The shape with the values in it; core/observed/figures.py says how it is read."""
+    out, at = "", 0
+    while at < len(shape):
+        end, level = -1, 0
+        for place in range(at, len(shape)) if shape[at] == "{" else ():
+            level += (shape[place] == "{") - (shape[place] == "}")
+            if level == 0:
+                end = place
+                break
+        name, colon, inner = shape[at + 1 : end].partition(":")
+        if end < 0 or name not in values or depth >= MAX_SHAPE_DEPTH:
+            out, at = out + shape[at], at + 1
+            continue
+        if not colon:
+            out += values[name]
+        elif values[name] not in ("0", "0.00"):
+            out += filled(inner, values, depth + 1)
+        at = end + 1
+    return out
+
+
+def bar(shape: str) -> None:
+    """Print a line for a status bar. Always a line: else tmux goes on showing the last one."""
+    text = "-"
+    try:
+        told = figures()
+        if told:
+            cents = (told.pop("cost_microusd") + 5000) // 10_000
+            values = {name: str(value) for name, value in told.items()}
+            values["active"] = str(told["working"] + told["idle"])
+            values["cost"] = f"{cents // 100}.{cents % 100:02d}"
+            text = filled(shape, values)
+    finally:
+        os.write(1, text.encode("utf-8", "surrogateescape") + b"\n")
+
+
 def main() -> None:
     """Never fails, never prints where the agent would read it."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["--version"]:
-        sys.stdout.write("clawdforge-hook 1\n")
+        os.write(1, b"clawdforge-hook 2\n")
         return
     if arguments[:1] == ["--status-line"]:
         status_line(arguments[1:])
         return
     if arguments[:1] == ["--approve"]:
         approve(arguments[1:])
+        return
+    if arguments[:1] == ["--bar"]:
+        limit_time(BAR_BACKSTOP_SECS)
+        bar(arguments[1] if len(arguments) > 1 else BAR_SHAPE)
         return
     limit_time()
     line = line_of(payload_given())

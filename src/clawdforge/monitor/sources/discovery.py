@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from clawdforge.core.observed.signals import Found, ProcessId
 from clawdforge.monitor.sources import procfs
 from clawdforge.monitor.sources.known_agents import Likeness, likeness
-from clawdforge.monitor.sources.tmux import Pane, panes
+from clawdforge.monitor.sources.tmux import panes
+from clawdforge.tmux.protocol import Pane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,5 +75,5 @@ def _without_wrappers(found: Sequence[_Candidate]) -> list[_Candidate]:
 def _pane(one: _Candidate, terminals: Mapping[int, Pane]) -> str | None:
     for pid in (one.process.pid, *one.parents):
         if pid in terminals:
-            return terminals[pid].pane
+            return terminals[pid].id
     return None

@@ -58,6 +58,12 @@ def identity(pid: int) -> ProcessId | None:
     return None if found is None or found.gone else ProcessId(pid, found.start)
 
 
+def started(pid: int) -> int | None:
+    """When a living process of our own user began, in ticks since the boot; else None."""
+    found = identity(pid)
+    return found.start if found is not None and owner(pid) == os.geteuid() else None
+
+
 def parents(pid: int) -> tuple[int, ...]:
     """The ancestors of a process, nearest first."""
     found: list[int] = []

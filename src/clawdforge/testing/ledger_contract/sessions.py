@@ -68,6 +68,33 @@ class SessionsContract:
         assert list(await ledger.sessions("shop")) == [first]
         assert len(await ledger.audit_entries(limit=10)) == 1
 
+    async def test_sessions_are_found_by_their_conversation(self, ledger: Ledger) -> None:
+        proven = await made(ledger, replace(a_session("a"), agent_session_id="talk"))
+        await made(ledger, replace(a_session("b"), agent_session_id="other"))
+        unproven = replace(a_session("c", app_id="other"), agent_session_id="unproven:talk")
+        await made(ledger, unproven)
+        await made(ledger, a_session("d"))
+        assert list(await ledger.sessions_of_conversation("talk")) == [proven, unproven]
+        assert list(await ledger.sessions_of_conversation("unknown")) == []
+
+    async def test_a_session_can_be_lent_and_taken_back(self, ledger: Ledger) -> None:
+        assert list(await ledger.attached_sessions()) == []
+        lease = {"by": "admin", "pid": 7, "after": 2**40}
+        await made(ledger, replace(a_session("made"), attached=lease))
+        kept = await owned(ledger)
+        await ledger.append([replace(entry_of(kept), patch=SessionPatch(attached=lease))])
+        await ledger.append([replace(entry_of(kept), patch=SessionPatch(model="opus"))])
+        ledger = await reopened(ledger)
+        found = await ledger.attached_sessions()
+        assert [(one.session_id, one.attached) for one in found] == [("made", lease), ("s1", lease)]
+        kept = await taken(ledger)
+        assert kept.session.attached == lease
+        await ledger.append([replace(entry_of(kept), patch=SessionPatch(detach=True))])
+        assert [one.session_id for one in await ledger.attached_sessions()] == ["made"]
+        back = await ledger.session("s1")
+        assert back is not None
+        assert back.attached is None
+
     async def test_a_session_is_found_by_its_key(self, ledger: Ledger) -> None:
         mine = await made(ledger, replace(a_session("a"), idempotency_key="k"))
         theirs = replace(a_session("b", app_id="other"), idempotency_key="k")
