@@ -1,4 +1,7 @@
-"""Machines: each a set of namespaces with a real sshd, a real atmd, and a cable to this one.
+"""Machines: each a set of namespaces with a real sshd, a real atmd, and a cable to a hub.
+
+The hub is a network of its own, in which `ssh` runs: a cable in this machine's would be seen by
+all programs here, and a browser drops its requests when the network changes.
 
 A machine has its own network, processes, host name, `/tmp` and home; the file system is shared, so
 that the same programs are there. All of it ends with the machine's first process.
@@ -7,7 +10,6 @@ that the same programs are there. All of it ends with the machine's first proces
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +23,8 @@ PATIENCE_SECS = 40.0
 NEEDED = ("unshare", "nsenter", "ip", "ssh", "ssh-keygen")
 SSHD = "/usr/sbin/sshd"
 HOME = "/run/home"
+LISTENS = ":0016 00000000:0000 0A"
+"""Of a line of `/proc/PID/net/tcp`: somebody waits at port 22."""
 SSHD_CONFIG = """\
 Port 22
 HostKey /run/home/host_key
@@ -82,20 +86,19 @@ class Machine:
 
     Args:
         lab: The folder of all, which also has the keys.
+        hub: A process in the network that it has a cable to.
         number: Which; of this run.
         name: Its host name, and as what `ssh` knows it.
     """
 
-    def __init__(self, lab: Path, number: int, name: str) -> None:
+    def __init__(self, lab: Path, hub: int, number: int, name: str) -> None:
         self.name = name
+        self._hub = hub
         self.folder = lab / name
         self._lab = lab
-        run = os.getpid() % 65536
-        net = f"198.18.{run % 250}.{number * 4}"  # for tests of networks: RFC 2544
-        base = net.rpartition(".")[0]
-        self.address = f"{base}.{number * 4 + 2}"
-        self._here = f"{base}.{number * 4 + 1}"
-        self._cable = f"cf{run}x{number}"
+        self.address = f"198.18.{number}.2"  # for tests of networks: RFC 2544
+        self._here = f"198.18.{number}.1"
+        self._cable = f"cf{number}"
         self._first: subprocess.Popen[str] | None = None
 
     def start(self) -> "Machine":
@@ -122,12 +125,15 @@ class Machine:
 
     def _lay_cable(self) -> None:
         peer = ["peer", "name", "eth0", "netns", str(self.pid)]
-        run("ip", "link", "add", self._cable, "type", "veth", *peer)
-        run("ip", "addr", "add", f"{self._here}/30", "dev", self._cable)
+        self._in_hub("ip", "link", "add", self._cable, "type", "veth", *peer)
+        self._in_hub("ip", "addr", "add", f"{self._here}/30", "dev", self._cable)
         self.cable(up=True)
         self.run("ip", "addr", "add", f"{self.address}/30", "dev", "eth0")
         self.run("ip", "link", "set", "eth0", "up")
         self.run("ip", "link", "set", "lo", "up")
+
+    def _in_hub(self, *argv: str) -> None:
+        run("nsenter", "-t", str(self._hub), "-n", "--", *argv)
 
     @property
     def pid(self) -> int:
@@ -148,13 +154,13 @@ class Machine:
 
     def cable(self, *, up: bool) -> None:
         """Plug it in, or out."""
-        run("ip", "link", "set", self._cable, "up" if up else "down")
+        self._in_hub("ip", "link", "set", self._cable, "up" if up else "down")
 
     # What runs there
 
     def start_sshd(self) -> None:
         self.run(SSHD, "-f", "/run/home/sshd_config")
-        until(lambda: answers(self.address, 22))
+        until(lambda: LISTENS in Path(f"/proc/{self.pid}/net/tcp").read_text())
 
     def stop_sshd(self) -> None:
         """End it, and the connections that it has."""
@@ -196,7 +202,6 @@ class Machine:
             assert self._first.stdout is not None
             self._first.stdout.close()
             # The last process of its network takes the cable with it, a moment later.
-            subprocess.run(["ip", "link", "del", self._cable], check=False, capture_output=True)
             self._first = None
 
 
@@ -206,12 +211,20 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._machines: list[Machine] = []
+        self._hub = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "ip link set lo up; echo ready; exec sleep 100000"],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self._hub.stdout is not None
+        assert self._hub.stdout.readline() == "ready\n"
         keygen(folder / "key")
         # Not a setting: a person's `ssh` reads the person's configuration, which is not ours.
         bin_folder = folder / "bin"
         bin_folder.mkdir()
         program = bin_folder / "ssh"
-        program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh_config "$@"\n')
+        enter = f"nsenter -t {self._hub.pid} -n --"
+        ssh = f"{shutil.which('ssh')} -F {folder}/ssh_config"
+        program.write_text(f'#!/bin/sh\nexec {enter} {ssh} "$@"\n')
         program.chmod(0o755)
         (folder / "home").mkdir()
         (folder / "data").mkdir(mode=0o700)
@@ -239,13 +252,17 @@ class Lab:
         return len(self._machines)
 
     def machine(self, name: str) -> Machine:
-        made = Machine(self.folder, len(self._machines), name)
+        made = Machine(self.folder, self._hub.pid, len(self._machines), name)
         self._machines.append(made)
         return made.start()
 
     def close(self) -> None:
         for machine in self._machines:
             machine.close()
+        self._hub.kill()
+        self._hub.wait()
+        assert self._hub.stdout is not None
+        self._hub.stdout.close()
 
 
 @contextlib.contextmanager
@@ -267,12 +284,6 @@ def keygen(path: Path) -> None:
     path.unlink(missing_ok=True)
     path.with_suffix(".pub").unlink(missing_ok=True)
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path))
-
-
-def answers(address: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1) as link:
-        return link.recv(4) == b"SSH-"
-    return False
 
 
 def run(*argv: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:

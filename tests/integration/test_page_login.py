@@ -13,7 +13,7 @@ from clawdforge.http.browser_login import KEY_HEADER
 from clawdforge.testing.serving import RunningServer, running_server
 
 MAX_PAGE_BYTES = 100_000
-MAX_UNPACKED_BYTES = 220_000
+MAX_UNPACKED_BYTES = 200 * 1024
 
 
 @pytest.fixture(scope="module")
