@@ -62,28 +62,25 @@ def _calls(folder: Path, programs: dict[Form, Path], path: str, times: int, few:
         "clawdforge status": ([sys.executable, "-m", "clawdforge", "status"], told, few),
     }
     took: dict[str, list[float]] = {name: [] for name in cases}
+    quiet = dict.fromkeys(cases, 0)
     for turn in range(times):
         for name, (argv, environ, wanted) in cases.items():
             if turn < wanted:
                 began = time.perf_counter()
                 done = subprocess.run(argv, env=environ, stdout=subprocess.PIPE, check=True)
                 took[name].append((time.perf_counter() - began) * 1000)
-                _check(name, done.stdout)
+                quiet[name] += done.stdout == b"-\n"
     floor = percentile(took[TRUE], 50)
     return {
         name: {
             "p50_ms": percentile(values, 50),
             "p99_ms": percentile(values, 99),
             "ratio": percentile(values, 50) / floor,
+            "quiet": quiet[name],  # the monitor did not answer in time
+            "calls": len(values),
         }
         for name, values in took.items()
     }
-
-
-def _check(name: str, written: bytes) -> None:
-    wanted = {TRUE: b"", "native, no monitor": b"-\n"}.get(name)
-    if (wanted is None and "↑ $".encode() not in written) or (wanted or written) != written:
-        sys.exit(f"{name} said {written!r}")
 
 
 def show(figures: Figures) -> None:
@@ -94,7 +91,7 @@ def show(figures: Figures) -> None:
         for name, row in rows.items():
             print(
                 f"    {name:24} p50 {row['p50_ms']:7.2f} ms   p99 {row['p99_ms']:7.2f} ms   "
-                f"ratio {row['ratio']:.1f}"
+                f"ratio {row['ratio']:.1f}   {row['quiet']} of {row['calls']} quiet"
             )
 
 

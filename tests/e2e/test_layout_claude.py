@@ -1,4 +1,4 @@
-"""A workspace with the real `claude`: in the right pane, known to the monitor, also after a resize."""
+"""A workspace with the real `claude`: in the right pane, known to the monitor, resized."""
 
 import json
 import os

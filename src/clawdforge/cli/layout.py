@@ -25,7 +25,7 @@ def layout(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             help="solo, pair, squad, grid, workspace, workspace-editor, or one of your own. "
             "Without it: which there are.",
             show_default=False,

@@ -34,7 +34,7 @@ def status(
             "--tmux",
             metavar="",
             help="Print the lines for tmux.conf. They run a small program, made for it, that "
-            "answers in a millisecond.",
+            "answers in two milliseconds.",
         ),
     ] = False,
     as_json: AS_JSON = False,

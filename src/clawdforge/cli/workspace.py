@@ -105,7 +105,7 @@ def attach(
     session: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SESSION]",
+            metavar="SESSION",
             help="Its name or id. Else the one that you were in last.",
             show_default=False,
         ),
@@ -146,7 +146,7 @@ def leave(
     session: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SESSION]",
+            metavar="SESSION",
             help="Its name or id. Else the one that you were in last.",
             show_default=False,
         ),
