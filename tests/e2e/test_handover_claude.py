@@ -78,7 +78,7 @@ class Place:
             **api.environment(),
         }
         self.process: subprocess.Popen[bytes] | None = None
-        self.tmux = Tmux({**self.env, "TERM": "xterm-256color"}, folder.name)
+        self.tmux = Tmux({**self.env, "TERM": "xterm-256color"}, "t")  # paths of sockets are short
 
     def serve(self) -> None:
         (self.data / "server.json").unlink(missing_ok=True)

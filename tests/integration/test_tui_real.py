@@ -57,7 +57,7 @@ def test_a_day_with_the_dashboard(server: Server, tmp_path: Path) -> None:
         with Client(environ=environ) as client:
             again = client.session(session.id)
             again.start_turn("/ask touch again.txt")
-            screen.see("1 needs you", "touch again.txt")
+            screen.see("1 needs you", "touch again.txt", "D deny")
             time.sleep(SETTLED_SECS)
             screen.press("D")
             screen.see("denied: Bash")

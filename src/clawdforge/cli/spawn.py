@@ -40,7 +40,12 @@ def spawn(
     ] = None,
     direction: Annotated[
         Literal["left", "right", "above", "below"],
-        typer.Option("--direction", "-d", help="Where the new pane is."),
+        typer.Option(
+            "--direction",
+            "-d",
+            metavar="SIDE",
+            help="Where the new pane is: left, right, above or below.",
+        ),
     ] = "below",
     size: Annotated[
         str, typer.Option("--size", "-s", metavar="SIZE", help="Of the new pane: 40% or lines.")
