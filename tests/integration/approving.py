@@ -209,6 +209,8 @@ class Desk(Asking):
     def view(self) -> Json:
         return self.me.sessions()["s-1"]
 
-    def audit(self) -> list[Json]:
+    def audit(self, count: int = 1) -> list[Json]:
+        """What was written down, once there are so many lines: it is written behind the answer."""
         path = self.atmd.state / "approvals.jsonl"
+        until(lambda: path.exists() and path.read_text().count("\n") >= count)
         return [json.loads(line) for line in path.read_text().splitlines()]

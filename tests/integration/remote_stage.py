@@ -23,6 +23,8 @@ PATIENCE_SECS = 40.0
 NEEDED = ("unshare", "nsenter", "ip", "ssh", "ssh-keygen")
 SSHD = "/usr/sbin/sshd"
 HOME = "/run/home"
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""Our programs, which may be below `/tmp`."""
 LISTENS = ":0016 00000000:0000 0A"
 """Of a line of `/proc/PID/net/tcp`: somebody waits at port 22."""
 SSHD_CONFIG = """\
@@ -47,7 +49,11 @@ mount --bind "$1/home" /run/home
 sed '/^root:/s|:[^:]*:[^:]*$|:/run/home:/bin/sh|' /etc/passwd >"$1/passwd"
 mount --bind "$1/passwd" /etc/passwd
 hostname "$2"
-mount --bind "$1/tmp" /tmp
+case "$3" in /tmp/*)
+  mkdir -p "$1$3"
+  mount --bind "$3" "$1$3"
+esac
+mount --rbind "$1/tmp" /tmp
 echo ready
 while sleep 1000; do :; done
 """
@@ -110,7 +116,8 @@ class Machine:
         (home / "sshd_config").write_text(SSHD_CONFIG)
         flags = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child=KILL"]
         self._first = subprocess.Popen(
-            ["unshare", *flags, "--mount-proc", "sh", "-c", FIRST, "sh", self.folder, self.name],
+            ["unshare", *flags, "--mount-proc", "sh", "-c", FIRST, "sh", self.folder, self.name,
+             REPOSITORY],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self._first.stdout is not None
