@@ -24,8 +24,9 @@ SERVER: Mapping[str, Mapping[str, str]] = {
         "after Send": "interrupted",
         "before input Text #3": "interrupted",
         "before COMMIT of text #3": "interrupted",
-        "after COMMIT of text #3": "interrupted",
-        "after publish of text #3": "interrupted",
+        # On a slow machine the end of the turn is in the same transaction.
+        "after COMMIT of text #3": "interrupted or done",
+        "after publish of text #3": "interrupted or done",
         "before input TurnEnded": "interrupted",
         "before COMMIT of turn_ended": "interrupted",
         "after COMMIT of turn_ended": "done",
